@@ -1,0 +1,1 @@
+"""Winners to final runs to the comparison table and its figures."""

@@ -1,0 +1,38 @@
+"""`Run`: one training run as the driver process knows it, and who listens to its course."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from harness.core.recipe import Recipe
+from harness.core.records import EpochReport, Status
+from harness.core.run_dir import RunDirectory
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to be made, or made.
+
+    Attributes:
+        group: Name of the search or the benchmark that it belongs to.
+        name: Its own name within the group, such as `t0007-3fa2c1`.
+        kind: `trial` of a search or `final` run of a benchmark.
+        values: What the search sampled, by dotted recipe path.
+    """
+
+    group: str
+    name: str
+    kind: Literal["trial", "final"]
+    recipe: Recipe
+    directory: RunDirectory
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class RunListener(Protocol):
+    """Somebody in the driver process who follows runs: MLflow, a progress display."""
+
+    def on_start(self, run: Run) -> None: ...
+
+    def on_epoch(self, run: Run, report: EpochReport) -> None: ...
+
+    def on_end(self, run: Run, status: Status) -> None: ...

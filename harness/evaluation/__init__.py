@@ -1,0 +1,1 @@
+"""Predictions to metrics, thresholds, calibration and figures; never touches a network."""

@@ -1,0 +1,1 @@
+"""The networks: one zoo over timm, their weights and where those come from."""

@@ -1,0 +1,1 @@
+"""Ray Tune and Optuna: the only importer of both."""

@@ -1,0 +1,1 @@
+"""The one training loop: losses, optimizers, schedules, checkpoints, devices."""
