@@ -1,14 +1,19 @@
 """`Predictions`: scores beside labels, from which every later statistic starts."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_atomic
+
+UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile, zlib.error)
+"""What numpy raises for files that are cut off, damaged, pickled, or something else."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,5 +71,5 @@ class Predictions:
                     patient_ids=arrays["patient_ids"],
                     findings=tuple(str(name) for name in arrays["findings"]),
                 )
-        except (OSError, KeyError, ValueError) as error:
+        except UNREADABLE as error:
             raise HarnessError(f"{path}: not a predictions file ({error})") from None

@@ -3,7 +3,6 @@
 Everything that changes the result of a training run stands here; where it runs is a `Machine`.
 """
 
-from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -152,7 +151,7 @@ class Recipe(Frozen):
     train: TrainRecipe = TrainRecipe()
     seed: Annotated[int, Field(ge=0)] = 0
 
-    @cached_property
+    @property
     def run_id(self) -> str:
         """SHA-256 of the canonical JSON: 64 hexadecimal digits."""
         return sha256_of_json(self.model_dump(mode="json"))

@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     @property
     def is_final(self) -> bool:
         """True where running the same command again leaves the run as it is."""
-        return self in (Outcome.COMPLETED, Outcome.PRUNED, Outcome.FAILED)
+        return self not in (Outcome.QUEUED, Outcome.RUNNING, Outcome.PREEMPTED)
 
 
 class FailureReason(StrEnum):
@@ -115,6 +115,7 @@ class Provenance(Frozen):
     store_source: str
     labels_sha256: str
     weights: str = ""
+    num_parameters: int | None = None
     started_at: str = Field(default_factory=now)
 
 

@@ -1,0 +1,111 @@
+"""What commands print when they end: tables, what was written, and what to type next."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from harness.benchmark.table import ComparisonTable
+    from harness.data.store import ImageStore
+    from harness.search.leaderboard import TrialSummary
+
+WIDTH_WHEN_PIPED = 160
+NUM_LEADERS = 10
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A plain table on stdout; numbers to the right."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_WHEN_PIPED)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for index, header in enumerate(headers):
+        is_number = all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(str(header), justify="right" if is_number else "left")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A function of (done, total) that moves a bar on stderr."""
+    columns = (
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def say_store(store: "ImageStore") -> None:
+    """A store that has been made."""
+    manifest = store.manifest
+    kind = "SYNTHETIC images" if manifest.is_synthetic else "images"
+    print(f"{len(store)} {kind} of {manifest.size_px} px, source {manifest.source}")
+    for failure in manifest.failures:
+        print(f"  left out: {failure.image}: {failure.reason}")
+    print(f"wrote {store.path}")
+    print(f"next: harness data show {store.path}")
+
+
+def say_leaderboard(trials: Sequence["TrialSummary"], search_dir: Path) -> None:
+    """The best trials of a search, what the best one changed, and the next command."""
+    rows = [
+        [
+            trial.name,
+            str(trial.status),
+            "-" if trial.score is None else f"{trial.score:.4f}",
+            f"{trial.best_epoch}/{trial.num_epochs}",
+            show_changes(trial.changes),
+        ]
+        for trial in trials[:NUM_LEADERS]
+    ]
+    headers = ["trial", "outcome", "val AUROC", "kept epoch", "changed against the published"]
+    print_table(headers, rows)
+    if len(trials) > NUM_LEADERS:
+        print(f"and {len(trials) - NUM_LEADERS} more in {search_dir}")
+    print(f"wrote {search_dir}")
+    best = trials[0]
+    if best.score is not None:
+        changed = show_changes(best.changes) or "nothing: the published recipe itself"
+        print(f"the best, {best.name}, changed {changed}")
+    print(f"next: harness benchmark --search {search_dir.name}, or harness ui to browse MLflow")
+
+
+def say_table(table: "ComparisonTable", folder: Path) -> None:
+    """A comparison table in short, and where the whole of it lies."""
+    from harness.benchmark.render import summary_rows
+
+    caption = table.caption
+    mark = "SYNTHETIC, " if caption.is_synthetic else ""
+    print(
+        f"\n{table.title} ({mark}{caption.store_source}, split {caption.split}, "
+        "mean ± SD over seeds, macro over findings, test scored once a seed)"
+    )
+    print_table(*summary_rows(table))
+    for problem in table.problems:
+        print(f"  {problem.where}: {problem.reason}")
+    print(f"wrote {folder}/table.md, .csv, .json and figures")
+    print("next: harness ui to browse the runs in MLflow")
+
+
+def show_changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
+    """`optim.lr 5e-05 -> 0.00012, loss.gamma 2 -> 1.31`."""
+    return ", ".join(
+        f"{path} {show_value(before)} → {show_value(after)}"
+        for path, (before, after) in changes.items()
+    )
+
+
+def show_values(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path} {show_value(value)}" for path, value in values.items())
+
+
+def show_value(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,230 @@
+"""Metrics of scores against labels, one value per finding; NaN where a metric is undefined.
+
+Axes: N images, L findings, K distinct scores of one finding. Arrays in, arrays out: nothing here
+picks a threshold (see `thresholds.py`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+ScoreArray = NDArray[np.floating]
+
+
+def call_positive(score: ScoreArray, threshold: ArrayLike) -> BoolArray:
+    """Where a finding is called present: `score >= threshold`, the one rule of the project.
+
+    Both sides are compared as float64. NumPy would round a Python float to the float32 of the
+    scores, and a threshold just above a score would then let that score through.
+    """
+    return np.asarray(score, dtype=np.float64) >= np.asarray(threshold, dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class OperatingPoints:
+    """Counts at every distinct score of one finding, used as a threshold, highest first.
+
+    Images with equal scores are called together, so that ties have one home: here. The rates are
+    arrays of K values too, NaN where there is nothing to divide by.
+
+    Attributes:
+        threshold_K: float64, strictly falling.
+        tp_K: Positive images with `score >= threshold`.
+        fp_K: Negative images with `score >= threshold`.
+        num_positives: Positive images at all.
+        num_negatives: Negative images at all.
+    """
+
+    threshold_K: FloatArray
+    tp_K: IntArray
+    fp_K: IntArray
+    num_positives: int
+    num_negatives: int
+
+    @property
+    def has_both_classes(self) -> bool:
+        return self.num_positives > 0 and self.num_negatives > 0
+
+    @property
+    def sensitivity(self) -> FloatArray:
+        return _ratio(self.tp_K, self.num_positives)
+
+    @property
+    def false_positive_rate(self) -> FloatArray:
+        return _ratio(self.fp_K, self.num_negatives)
+
+    @property
+    def precision(self) -> FloatArray:
+        return _ratio(self.tp_K, self.tp_K + self.fp_K)
+
+    @property
+    def f1(self) -> FloatArray:
+        """F1 as 2 TP / (called + positives), the same number for the same counts."""
+        return _ratio(2 * self.tp_K, self.tp_K + self.fp_K + self.num_positives)
+
+
+def operating_points(score_N: ScoreArray, label_N: BoolArray) -> OperatingPoints:
+    """The counts at every distinct score of one finding.
+
+    Raises:
+        ValueError: A score is not finite.
+    """
+    if not np.isfinite(score_N).all():
+        raise ValueError("scores must be finite")
+    order_N = np.argsort(score_N)[::-1]
+    sorted_N = score_N[order_N]
+    is_last_N = np.ones(len(sorted_N), dtype=bool)
+    is_last_N[:-1] = sorted_N[1:] != sorted_N[:-1]
+    last_K = np.flatnonzero(is_last_N)
+    tp_K = np.cumsum(label_N[order_N], dtype=np.int64)[last_K]
+    num_positives = int(np.count_nonzero(label_N))
+    return OperatingPoints(
+        threshold_K=sorted_N[last_K].astype(np.float64),
+        tp_K=tp_K,
+        fp_K=last_K + 1 - tp_K,
+        num_positives=num_positives,
+        num_negatives=len(label_N) - num_positives,
+    )
+
+
+def auroc(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
+    """Area under the ROC curve per finding; NaN where positives or negatives are missing.
+
+    The share of (positive, negative) pairs in the right order, ties counting half: Mann-Whitney's
+    U with midranks (Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747).
+    """
+    return _per_finding(_auroc, score_NL, label_NL)
+
+
+def auprc(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
+    """Average precision per finding, the sum of recall steps x precision; NaN without positives.
+
+    No interpolation between points, as in scikit-learn's `average_precision_score`; the linear
+    one is too optimistic (Davis & Goadrich 2006, doi:10.1145/1143844.1143874).
+    """
+    return _per_finding(_auprc, score_NL, label_NL)
+
+
+def macro_auroc(score_NL: ScoreArray, label_NL: BoolArray) -> float:
+    """Mean AUROC over the findings that have one; NaN where none has."""
+    return mean_known(auroc(score_NL, label_NL))
+
+
+def mean_known(value_L: FloatArray) -> float:
+    """Mean of the values that are not NaN; NaN where all are."""
+    known = value_L[~np.isnan(value_L)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """Counts at one threshold per finding, and what follows from them: arrays of L values.
+
+    All of them are NaN where the threshold is.
+    """
+
+    tp_L: FloatArray
+    fp_L: FloatArray
+    fn_L: FloatArray
+    tn_L: FloatArray
+
+    @property
+    def sensitivity(self) -> FloatArray:
+        """TP / positives; NaN without positives."""
+        return _ratio(self.tp_L, self.tp_L + self.fn_L)
+
+    @property
+    def specificity(self) -> FloatArray:
+        """TN / negatives; NaN without negatives."""
+        return _ratio(self.tn_L, self.tn_L + self.fp_L)
+
+    @property
+    def f1(self) -> FloatArray:
+        """2 TP / (2 TP + FP + FN); NaN without positives, where scikit-learn says 0."""
+        has_positives_L = self.tp_L + self.fn_L > 0
+        value_L = _ratio(2 * self.tp_L, 2 * self.tp_L + self.fp_L + self.fn_L)
+        return np.where(has_positives_L, value_L, np.nan)
+
+    @property
+    def mcc(self) -> FloatArray:
+        """Matthews' correlation in [-1, 1]; NaN where positives or negatives are missing.
+
+        0 where all images are called alike (Chicco & Jurman 2020, doi:10.1186/s12864-019-6413-7).
+        """
+        positives_L, negatives_L = self.tp_L + self.fn_L, self.tn_L + self.fp_L
+        called_L, passed_L = self.tp_L + self.fp_L, self.tn_L + self.fn_L
+        covariance_L = self.tp_L * self.tn_L - self.fp_L * self.fn_L
+        norm_L = np.sqrt(positives_L * negatives_L) * np.sqrt(called_L * passed_L)
+        value_L = np.where(norm_L == 0, 0.0, _ratio(covariance_L, norm_L))
+        return np.where(positives_L * negatives_L > 0, value_L, np.nan)
+
+
+def confusion(score_NL: ScoreArray, label_NL: BoolArray, threshold_L: ArrayLike) -> Confusion:
+    """Counts at `score >= threshold`.
+
+    Args:
+        score_NL: Scores.
+        label_NL: Labels.
+        threshold_L: One threshold per finding, NaN for none, or one number for all.
+    """
+    threshold_L = np.broadcast_to(np.asarray(threshold_L, np.float64), score_NL.shape[1:])
+    called_NL = call_positive(score_NL, threshold_L)
+
+    def count(is_counted_NL: BoolArray) -> FloatArray:
+        return np.where(np.isnan(threshold_L), np.nan, np.count_nonzero(is_counted_NL, axis=0))
+
+    return Confusion(
+        tp_L=count(called_NL & label_NL),
+        fp_L=count(called_NL & ~label_NL),
+        fn_L=count(~called_NL & label_NL),
+        tn_L=count(~called_NL & ~label_NL),
+    )
+
+
+def brier(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
+    """Mean squared error of the scores as probabilities, in [0, 1]; NaN without images.
+
+    The binary half of Brier's two-class sum (Brier 1950), as in scikit-learn.
+    """
+    square_NL = (score_NL.astype(np.float64) - label_NL) ** 2
+    return _ratio(square_NL.sum(axis=0), len(square_NL))
+
+
+def _per_finding(
+    metric: Callable[[OperatingPoints], float], score_NL: ScoreArray, label_NL: BoolArray
+) -> FloatArray:
+    values = (
+        metric(operating_points(score_N, label_N))
+        for score_N, label_N in zip(score_NL.T, label_NL.T, strict=True)
+    )
+    return np.fromiter(values, dtype=np.float64, count=score_NL.shape[1])
+
+
+def _auroc(points: OperatingPoints) -> float:
+    if not points.has_both_classes:
+        return float("nan")
+    tp_K = np.append(0, points.tp_K)
+    wrong_K = np.diff(points.fp_K, prepend=0)
+    # Twice the area, in whole numbers: exact, and equal for equal rankings on any machine.
+    twice_area = int((wrong_K * (tp_K[1:] + tp_K[:-1])).sum())
+    return twice_area / (2 * points.num_positives * points.num_negatives)
+
+
+def _auprc(points: OperatingPoints) -> float:
+    if points.num_positives == 0:
+        return float("nan")
+    found_K = np.diff(points.tp_K, prepend=0)
+    return float((found_K * points.precision).sum() / points.num_positives)
+
+
+def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
+    """Quotients, NaN where the denominator is 0 or NaN."""
+    top, bottom = np.broadcast_arrays(
+        np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
+    )
+    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)

@@ -1,0 +1,78 @@
+"""A quiet connection to Ray, and what its nodes can give."""
+
+import os
+from dataclasses import dataclass
+
+from harness.core.errors import HarnessError
+
+QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else workers start by `uv run`, in a copied project
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one run asks for. `gpus` None: one where the cluster has any, else none."""
+
+    cpus: int = 1
+    gpus: float | None = None
+
+
+def start_ray(address: str | None) -> None:
+    """Connect to the cluster at `address`, or start a private Ray; it ends with the process.
+
+    Does nothing where this process has a Ray already.
+
+    Raises:
+        HarnessError: No cluster answers at the address.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray  # reads the variables above when it is imported
+
+    if ray.is_initialized():
+        return
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise HarnessError(
+            f"no Ray cluster answers at {address!r} ({first_line}); start one with "
+            "`ray start --head`, or leave --address out to use this machine alone"
+        ) from None
+
+
+def fit_resources(resources: Resources) -> Resources:
+    """The resources with `gpus` settled, once it is sure that some node can give them.
+
+    Raises:
+        HarnessError: No node is large enough; Ray would wait for one without end.
+    """
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    largest = max(nodes, key=lambda node: (node.get("GPU", 0), node.get("CPU", 0)))
+    num_cpus, num_gpus = largest.get("CPU", 0), largest.get("GPU", 0)
+    gpus = resources.gpus if resources.gpus is not None else float(num_gpus > 0)
+    is_fitting = any(
+        node.get("CPU", 0) >= resources.cpus and node.get("GPU", 0) >= gpus for node in nodes
+    )
+    if not is_fitting:
+        raise HarnessError(
+            f"a trial asks for {resources.cpus} CPU and {gpus:g} GPU, but the largest of "
+            f"{len(nodes)} Ray nodes has {num_cpus:g} CPU and {num_gpus:g} GPU: lower "
+            "--cpus-per-trial or --gpus-per-trial"
+        )
+    return Resources(cpus=resources.cpus, gpus=gpus)

@@ -1,0 +1,23 @@
+"""MLflow as an index of the run directories: browsed by people, rebuilt from the folders.
+
+The only importer of mlflow, for the driver process only; workers never talk to it.
+"""
+
+import os
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # mlflow reads it when imported
+
+from harness.tracking.browse import WinnerRow, filter_string, serve_ui, ui_command, winners
+from harness.tracking.store import redact, store_uri
+from harness.tracking.tracker import Tracker
+
+__all__ = [
+    "Tracker",
+    "WinnerRow",
+    "filter_string",
+    "redact",
+    "serve_ui",
+    "store_uri",
+    "ui_command",
+    "winners",
+]

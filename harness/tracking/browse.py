@@ -1,0 +1,135 @@
+"""Looking at what MLflow holds: the winners, and its web page."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Run as MlflowRun
+
+from harness.core.errors import HarnessError, did_you_mean
+from harness.core.records import Outcome
+from harness.core.selection import SCORE
+from harness.tracking.contents import filter_string
+from harness.tracking.store import (
+    Store,
+    artifacts_of,
+    database_of,
+    embedded_uri,
+    find_store,
+    redact,
+    store_uri,
+)
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class WinnerRow:
+    """A trial as MLflow has it; `values` are those that its search sampled."""
+
+    search: str
+    run: str
+    model: str
+    score: float
+    values: dict[str, Any]
+    mlflow_run_id: str
+    outcome: Outcome
+
+
+def winners(
+    results: Path,
+    uri: str | None = None,
+    *,
+    search: str | None = None,
+    limit: int = 10,
+    with_pruned: bool = False,
+) -> list[WinnerRow]:
+    """The best trials by validation score, best first: completed ones, or pruned ones too.
+
+    Raises:
+        HarnessError: There is no MLflow store, or no such search in it.
+    """
+    _check_exists(results, uri)
+    store = find_store(results, uri)
+    if search is not None:
+        _check_search(store, search)
+    outcomes = {Outcome.COMPLETED, Outcome.PRUNED} if with_pruned else {Outcome.COMPLETED}
+    wanted = f"tags.harness.kind = 'trial' AND metrics.`{SCORE}` >= 0"
+    if search is not None:
+        wanted = f"{filter_string(search)} AND metrics.`{SCORE}` >= 0"
+    found = store.search(wanted, order_by=f"metrics.`{SCORE}` DESC")
+    rows = (_winner(run) for run in found)
+    return list(islice((row for row in rows if row.outcome in outcomes), limit))
+
+
+def ui_command(results: Path, port: int = 5000) -> list[str]:
+    """The command that serves the embedded store on this machine only."""
+    return [
+        sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port),
+        "--workers", "1", "--backend-store-uri", embedded_uri(results),
+        "--artifacts-destination", str(artifacts_of(results)),
+    ]  # fmt: skip
+
+
+def ui_environment() -> dict[str, str]:
+    """The environment of `ui_command`: no telemetry, and none of its job runners (0.8 GB)."""
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return os.environ | quiet
+
+
+def serve_ui(results: Path, port: int = 5000) -> int:
+    """Serve MLflow's pages until interrupted; gives the exit code.
+
+    Raises:
+        HarnessError: There is nothing to serve, MLflow runs elsewhere, or the port is taken.
+    """
+    uri = store_uri(results)
+    if uri != embedded_uri(results):
+        raise HarnessError(f"the runs are kept at {redact(uri)} (MLFLOW_TRACKING_URI): open that")
+    _check_exists(results, uri)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise HarnessError(f"port {port} is taken: choose another one") from None
+    server = subprocess.Popen(ui_command(results, port), env=ui_environment())
+    try:
+        return server.wait()
+    except KeyboardInterrupt:  # the terminal has told the server too
+        return server.wait()
+
+
+def _check_exists(results: Path, uri: str | None) -> None:
+    database = database_of(results)
+    if store_uri(results, uri) == embedded_uri(results) and not database.exists():
+        raise HarnessError(f"no MLflow store at {database}: run `harness search` first")
+
+
+def _check_search(store: Store, search: str) -> None:
+    parents = store.search("tags.harness.kind = 'search'")
+    names = {run.data.tags["harness.group"] for run in parents}
+    if search not in names:
+        known = f"; there are {', '.join(sorted(names))}" if names else ""
+        raise HarnessError(
+            f"no search {search!r} in MLflow at {store.shown}{did_you_mean(search, names)}{known}"
+        )
+
+
+def _winner(run: MlflowRun) -> WinnerRow:
+    tags = run.data.tags
+    return WinnerRow(
+        search=tags["harness.group"],
+        run=tags["harness.run"],
+        model=tags["harness.model"],
+        score=run.data.metrics[SCORE],
+        values=json.loads(tags["harness.values"]),
+        mlflow_run_id=run.info.run_id,
+        outcome=Outcome(tags["harness.outcome"]),
+    )

@@ -1,0 +1,112 @@
+"""Optimizers and learning-rate schedules of a recipe."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from timm.optim import param_groups_layer_decay
+from torch import nn, optim
+
+from harness.core.errors import HarnessError
+from harness.core.recipe import OptimRecipe, ScheduleRecipe
+
+OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "adam": lambda groups, recipe: optim.Adam(groups, weight_decay=recipe.weight_decay, fused=True),
+    "adamw": lambda groups, recipe: optim.AdamW(
+        groups, weight_decay=recipe.weight_decay, fused=True
+    ),
+    "sgd": lambda groups, recipe: optim.SGD(
+        groups, weight_decay=recipe.weight_decay, momentum=recipe.momentum, fused=True
+    ),
+}
+
+
+def build_optimizer(backbone: nn.Module, recipe: OptimRecipe) -> optim.Optimizer:
+    """The optimizer over all parameters, each group with its `base_lr`.
+
+    With `layer_decay` 1 there is one group and weight decay acts on all of it, as in the
+    published recipes. Below 1, earlier layers learn more slowly and weight decay spares biases
+    and norms, as in the ViT fine-tuning recipes that layer decay comes from (BEiT, MAE).
+
+    Raises:
+        HarnessError: The model cannot tell its layers apart.
+    """
+    if recipe.layer_decay == 1:
+        groups: list[dict[str, Any]] = [{"params": list(backbone.parameters()), "lr_scale": 1.0}]
+    elif not hasattr(backbone, "group_matcher"):
+        raise HarnessError(
+            f"optim.layer_decay {recipe.layer_decay}: {type(backbone).__name__} has no layers "
+            "that timm can order; set it to 1"
+        )
+    else:
+        groups = param_groups_layer_decay(
+            backbone, weight_decay=recipe.weight_decay, layer_decay=recipe.layer_decay
+        )
+    for group in groups:
+        group["base_lr"] = group["lr"] = recipe.lr * group["lr_scale"]
+    return OPTIMIZERS[recipe.name](groups, recipe)
+
+
+class Schedule:
+    """The learning rate as a factor of each group's `base_lr`, times the warm-up.
+
+    `plateau` follows `torch.optim.lr_scheduler.ReduceLROnPlateau` with its defaults (relative
+    threshold 1e-4, no cool-down), on the validation loss. `cosine` falls from 1 to
+    `min_lr / lr` over the steps after the warm-up (Loshchilov & Hutter 2017, without restarts).
+    """
+
+    THRESHOLD = 1e-4
+    SMALLEST_CHANGE = 1e-8
+
+    def __init__(
+        self, optimizer: optim.Optimizer, recipe: ScheduleRecipe, *, steps: int, epochs: int
+    ) -> None:
+        """`steps` is the number of optimizer steps in an epoch."""
+        self.optimizer = optimizer
+        self.recipe = recipe
+        self.num_warmup_steps = round(recipe.warmup_epochs * steps)
+        self.num_steps = steps * epochs
+        self.top_lr = max(group["base_lr"] for group in optimizer.param_groups)
+        self.floor = min(recipe.min_lr / self.top_lr, 1.0)
+        self.factor = 1.0
+        self.best_loss = math.inf
+        self.num_bad_epochs = 0
+
+    def before_step(self, step: int) -> float:
+        """Set the learning rates of optimizer step `step` (from 0); returns the highest."""
+        warmup = min(1.0, (step + 1) / self.num_warmup_steps) if self.num_warmup_steps else 1.0
+        factor = warmup * (self._cosine(step) if self.recipe.name == "cosine" else self.factor)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        return self.top_lr * factor
+
+    def after_epoch(self, val_loss: float) -> None:
+        """Note the validation loss of an epoch that has ended."""
+        if self.recipe.name != "plateau":
+            return
+        if val_loss < self.best_loss * (1 - self.THRESHOLD):
+            self.best_loss, self.num_bad_epochs = val_loss, 0
+        else:
+            self.num_bad_epochs += 1
+        if self.num_bad_epochs > self.recipe.patience:
+            lowered = max(self.factor * self.recipe.factor, self.floor)
+            if self.top_lr * (self.factor - lowered) > self.SMALLEST_CHANGE:
+                self.factor = lowered
+            self.num_bad_epochs = 0
+
+    def _cosine(self, step: int) -> float:
+        span = max(1, self.num_steps - self.num_warmup_steps)
+        done = min(1.0, max(0, step - self.num_warmup_steps) / span)
+        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
+
+    def state_dict(self) -> dict[str, float]:
+        return {
+            "factor": self.factor,
+            "best_loss": self.best_loss,
+            "num_bad_epochs": self.num_bad_epochs,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.factor = float(state["factor"])
+        self.best_loss = float(state["best_loss"])
+        self.num_bad_epochs = int(state["num_bad_epochs"])

@@ -1,0 +1,59 @@
+"""The device of a run: which one, its numbers' precision, its threads."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+
+from harness.core.errors import HarnessError
+from harness.core.machine import Machine
+
+
+def resolve_device(machine: Machine) -> torch.device:
+    """The device to train on; `auto` takes the first visible GPU, else the CPU.
+
+    Raises:
+        HarnessError: A GPU was asked for and there is none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if machine.device == "cuda" and not has_gpu:
+        raise HarnessError("device cuda: torch sees no GPU here; take --device cpu")
+    return torch.device("cuda" if has_gpu and machine.device != "cpu" else "cpu")
+
+
+def describe_device(device: torch.device) -> str:
+    """The hardware's own name, such as `NVIDIA H200`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU {platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def autocast(device: torch.device) -> AbstractContextManager[object]:
+    """bfloat16 where it is safe and quick on a GPU; float32 on the CPU."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+@contextmanager
+def num_threads(count: int) -> Iterator[None]:
+    """Give torch `count` CPU threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's global generators seeded for a while, then as they were.
+
+    For dropout and stochastic depth, which know no generator of their own.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,61 @@
+"""What all tests share: a toy store that a small network can learn, and the real sample."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+TOY_PX = 32
+
+
+def toy_images(num_images: int, *, seed: int = 0) -> tuple[np.ndarray, pd.DataFrame]:
+    """Noise, with a bright square at a place of its own for each finding; 2 images a patient."""
+    from harness.core.findings import FINDINGS
+
+    rng = np.random.default_rng(seed)
+    label_NL = rng.random((num_images, len(FINDINGS))) < 0.3
+    images = rng.integers(60, 120, size=(num_images, TOY_PX, TOY_PX), dtype=np.uint8)
+    for row, column in zip(*np.nonzero(label_NL), strict=True):
+        y, x = 8 * (column // 4), 8 * (column % 4)
+        images[row, y : y + 6, x : x + 6] = 220
+    table = pd.DataFrame(
+        {
+            "image": [f"toy{row:05}.png" for row in range(num_images)],
+            "patient": [f"p{row // 2:04}" for row in range(num_images)],
+            "age": pd.array(rng.integers(20, 90, num_images), dtype="Int64"),
+            "sex": rng.choice(["M", "F"], num_images),
+            "view": rng.choice(["PA", "AP"], num_images),
+            "fold": ["test" if (row // 2) % 5 == 0 else "train_val" for row in range(num_images)],
+        }
+    )
+    return images, table.assign(**{name: label_NL[:, i] for i, name in enumerate(FINDINGS)})
+
+
+@pytest.fixture(scope="session")
+def toy_store(tmp_path_factory):
+    """A store of 240 toy images."""
+    from harness.data.store import StoreOrigin, write_store
+
+    images, table = toy_images(240)
+    origin = StoreOrigin(
+        source="toy", is_synthetic=True, label_version="toy", attribution="", box_frame_px=TOY_PX
+    )
+    return write_store(
+        tmp_path_factory.mktemp("stores") / "toy", images=images, table=table, boxes=None, origin=origin
+    )
+
+
+@pytest.fixture(scope="session")
+def nih_sample() -> Path:
+    """499 real X-rays beside the checkout, laid out as the release is."""
+    folder = SHARED_DATA / "nih-sample"
+    if not folder.is_dir():
+        pytest.skip(f"the real sample is not there: {folder.name} in shared/data")
+    return folder

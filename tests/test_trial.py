@@ -1,0 +1,238 @@
+"""A recipe becomes a finished run directory: whole, resumed, diverged, and scored once."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harness.core.errors import DivergedError, HarnessError
+from harness.core.machine import Machine
+from harness.core.recipe import Recipe
+from harness.core.records import FailureReason, Outcome
+from harness.core.run_dir import RunDirectory
+from harness.core.selection import SCORE
+from harness.data.splits import make_split
+from harness.evaluation.evaluate import evaluate
+from harness.trial import run_trial, score_test
+
+TOY = {
+    "data.resize_px": 32,
+    "data.input_px": 32,
+    "model.name": "densenet_mini",
+    "model.weights": "none",
+    "optim.lr": 3e-3,
+    "augment.crop_scale_min": 0.6,
+    "train.batch_size": 32,
+    "train.epochs": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def recipe(toy_store):
+    return Recipe().with_values(TOY | {"data.store": toy_store.fingerprint})
+
+
+@pytest.fixture(scope="module")
+def machine(toy_store):
+    return Machine(store=toy_store.path, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def finished(recipe, machine, tmp_path_factory):
+    """A run made without interruption."""
+    path = tmp_path_factory.mktemp("run") / "whole"
+    run_trial(recipe, machine, path)
+    return RunDirectory(path)
+
+
+def without_times(run: RunDirectory) -> list[dict[str, float]]:
+    return [
+        {name: value for name, value in report.metrics.items() if not name.startswith("time/")}
+        for report in run.epochs
+    ]
+
+
+class StopError(Exception):
+    """The end of a worker, as far as a test can bring it about within its own process."""
+
+
+def test_a_run_learns_and_writes_all_of_it(finished, recipe, toy_store):
+    record = finished.record
+    assert finished.status.outcome is Outcome.COMPLETED
+    assert finished.recipe == record.recipe == recipe
+    assert record.run_id == recipe.run_id
+    assert len(finished.epochs) == record.num_epochs == 4
+    assert finished.epochs[-1].metrics["train/loss"] < finished.epochs[0].metrics["train/loss"]
+    assert record.val.macro["auroc"] > 0.6
+    assert record.provenance.split_sha256 == make_split(toy_store, "official").sha256
+    assert not finished.checkpoint.exists()
+    assert not finished.predictions_file("test").exists()
+
+
+def test_the_record_is_that_of_the_kept_epoch(finished):
+    record = finished.record
+    kept = max(finished.epochs, key=lambda report: report.metrics["val/auroc_macro"])
+    assert record.best_epoch == kept.epoch
+    assert record.metrics[SCORE] == kept.metrics["val/auroc_macro"]
+    assert record.val.macro["auroc"] == pytest.approx(record.metrics[SCORE])
+
+
+def test_equal_recipes_give_equal_runs(finished, recipe, machine, tmp_path):
+    run_trial(recipe, machine, tmp_path / "again")
+    assert without_times(RunDirectory(tmp_path / "again")) == without_times(finished)
+
+
+def test_another_seed_gives_another_run(finished, recipe, machine, tmp_path):
+    short = recipe.with_values({"seed": 1, "train.epochs": 1})
+    run_trial(short, machine, tmp_path / "other")
+    assert without_times(RunDirectory(tmp_path / "other"))[0] != without_times(finished)[0]
+
+
+@pytest.mark.parametrize("model", ["densenet_mini", "vit_mini"])
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(
+    model, epoch, recipe, machine, tmp_path
+):
+    values = {"model.name": model, "model.drop_path": 0.2 if model == "vit_mini" else 0.0}
+    values |= {"optim.layer_decay": 0.7} if model == "vit_mini" else {}
+    recipe = recipe.with_values(values)
+    run_trial(recipe, machine, tmp_path / "whole")
+
+    def stop_after(report):
+        if report.epoch == epoch:
+            raise StopError
+
+    with pytest.raises(StopError):
+        run_trial(recipe, machine, tmp_path / "halves", stop_after)
+    run_trial(recipe, machine, tmp_path / "halves")
+    whole, halves = (RunDirectory(tmp_path / name) for name in ("whole", "halves"))
+    assert without_times(whole) == without_times(halves)
+    assert whole.best_weights.read_bytes() == halves.best_weights.read_bytes()
+    assert np.array_equal(whole.predictions("val").score_NL, halves.predictions("val").score_NL)
+
+
+def test_a_line_that_the_checkpoint_does_not_know_is_written_once(recipe, machine, tmp_path):
+    """The process dies between an epoch's line and its checkpoint."""
+
+    def stop_after_two(report):
+        if report.epoch == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        run_trial(recipe, machine, tmp_path / "run", stop_after_two)
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True)
+    extra = json.loads(lines[-1]) | {"epoch": 3}
+    metrics.write_text("".join(lines) + json.dumps(extra) + "\n" + '{"epoch": 4, "metr')
+    run_trial(recipe, machine, tmp_path / "run")
+    assert [report.epoch for report in RunDirectory(tmp_path / "run").epochs] == [1, 2, 3, 4]
+
+
+def test_best_weights_lost_to_a_crash_come_back_from_the_checkpoint(recipe, machine, tmp_path):
+    """The process dies between a checkpoint and the best weights that follow from it."""
+
+    def stop_after_one(report):
+        raise StopError
+
+    with pytest.raises(StopError):
+        run_trial(recipe, machine, tmp_path / "run", stop_after_one)
+    run = RunDirectory(tmp_path / "run")
+    run.best_weights.unlink()
+    record = run_trial(recipe.with_values({"train.epochs": 1}), machine, run.path)
+    assert record.best_epoch == 1
+    assert run.best_weights.exists()
+
+
+def test_a_killed_process_is_continued(recipe, machine, tmp_path, finished):
+    """kill -9 of a real process after its second epoch, and the end equals the whole run."""
+    script = f"""
+import os, signal, sys
+from pathlib import Path
+from harness.core.machine import Machine
+from harness.core.recipe import Recipe
+from harness.trial import run_trial
+recipe = Recipe.model_validate_json(sys.stdin.read())
+def report(epoch):
+    if epoch.epoch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+run_trial(recipe, Machine(store=Path({str(machine.store)!r}), device="cpu"),
+          Path({str(tmp_path / "run")!r}), report)
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", script], input=recipe.model_dump_json(), text=True, check=False
+    )
+    run = RunDirectory(tmp_path / "run")
+    assert process.returncode == -9
+    assert run.status.outcome is Outcome.RUNNING
+    run_trial(recipe, machine, run.path)
+    assert without_times(run) == without_times(finished)
+    assert run.best_weights.read_bytes() == finished.best_weights.read_bytes()
+
+
+def test_divergence_has_a_name_and_a_place(recipe, machine, tmp_path):
+    wild = recipe.with_values({"optim.name": "sgd", "optim.lr": 1e18})
+    with pytest.raises(DivergedError, match=r"not finite at epoch 1, step \d+, lr 1e\+18"):
+        run_trial(wild, machine, tmp_path / "run")
+    status = RunDirectory(tmp_path / "run").status
+    assert (status.outcome, status.reason) == (Outcome.FAILED, FailureReason.DIVERGED)
+    assert "epoch 1" in status.message
+
+
+def test_early_stop_ends_after_the_stale_epochs(recipe, machine, tmp_path):
+    still = recipe.with_values(
+        {"optim.lr": 1e-12, "optim.weight_decay": 0, "train.epochs": 9, "train.keep": "val/loss",
+         "train.early_stop_epochs": 2, "model.name": "vit_mini"}
+    )  # fmt: skip
+    record = run_trial(still, machine, tmp_path / "run")
+    assert record.num_epochs - record.best_epoch == 2
+    assert record.num_epochs < 9
+
+
+def test_keeping_by_loss_keeps_the_epoch_of_the_lowest_loss(recipe, machine, tmp_path):
+    record = run_trial(recipe.with_values({"train.keep": "val/loss"}), machine, tmp_path / "run")
+    losses = [report.metrics["val/loss"] for report in RunDirectory(tmp_path / "run").epochs]
+    assert record.best_epoch == 1 + int(np.argmin(losses))
+    assert record.metrics["best/loss"] == min(losses)
+
+
+def test_a_recipe_of_another_store_is_refused(recipe, machine, tmp_path):
+    with pytest.raises(HarnessError, match="belongs to the store 0000"):
+        run_trial(recipe.with_values({"data.store": "0" * 64}), machine, tmp_path / "run")
+    assert RunDirectory(tmp_path / "run").status.reason is FailureReason.DATA
+
+
+def test_test_is_scored_once_with_the_frozen_thresholds(finished, machine, toy_store, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    run = RunDirectory(tmp_path / "run")
+    evaluation = score_test(machine, run.path)
+    predictions = run.predictions("test")
+    split = make_split(toy_store, "official")
+    assert list(predictions.image_ids) == list(toy_store.table["image"].iloc[split.test])
+    assert evaluation == evaluate(predictions, thresholds=run.thresholds, rule="f1", part="test")
+    assert evaluation.part == "test"
+    before = run.predictions_file("test").stat().st_mtime_ns
+    assert score_test(machine, run.path) == evaluation
+    assert run.predictions_file("test").stat().st_mtime_ns == before
+
+
+def test_the_kept_weights_give_the_kept_predictions(finished, machine, toy_store):
+    from harness.trial import as_predictions, build, make_batches
+    from harness.training.checkpoint import load_weights
+    from harness.training.trainer import predict
+
+    network = build(finished.recipe, machine)
+    load_weights(finished.best_weights, network.backbone)
+    split = make_split(toy_store, "official")
+    logit_NL, _ = predict(network, make_batches(toy_store, split.val, machine), finished.recipe)
+    again = as_predictions(torch.sigmoid(logit_NL).numpy(), toy_store, split.val)
+    assert np.array_equal(again.score_NL, finished.predictions("val").score_NL)
+
+
+def test_test_stays_shut_before_the_run_has_finished(machine, tmp_path):
+    with pytest.raises(HarnessError, match="not a finished run"):
+        score_test(machine, Path(tmp_path))
