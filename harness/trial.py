@@ -142,6 +142,7 @@ def _train(
     recipe: Recipe, machine: Machine, run: RunDirectory, report: Callable[[EpochReport], None]
 ) -> RunRecord:
     store, split = open_data(recipe, machine)
+    _check_val_labels(store, split)
     network = build(recipe, machine)
     provenance = _provenance(store, split, network, machine)
     run.write_provenance(provenance)
@@ -162,6 +163,16 @@ def _train(
     assert trainer.best_score_NL is not None
     predictions = as_predictions(trainer.best_score_NL, store, split.val)
     return _finish(run, recipe, provenance, progress, predictions)
+
+
+def _check_val_labels(store: ImageStore, split: Split) -> None:
+    """Refuse a validation part by which no epoch could be told from another."""
+    label_NL = store.label_NL[split.val]
+    if not (label_NL.any(axis=0) & ~label_NL.all(axis=0)).any():
+        raise HarnessError(
+            f"{store.path}: no finding is both present and absent among the {len(split.val)} "
+            f"validation images of the split {split.name!r}, so no AUROC can be computed"
+        )
 
 
 def _finish(

@@ -48,7 +48,11 @@ def toy_store(tmp_path_factory):
         source="toy", is_synthetic=True, label_version="toy", attribution="", box_frame_px=TOY_PX
     )
     return write_store(
-        tmp_path_factory.mktemp("stores") / "toy", images=images, table=table, boxes=None, origin=origin
+        tmp_path_factory.mktemp("stores") / "toy",
+        images=images,
+        table=table,
+        boxes=None,
+        origin=origin,
     )
 
 

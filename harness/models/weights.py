@@ -113,12 +113,14 @@ def _read_pickle(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise HarnessError(
-            f"model.weights: {path} holds more than tensors, and unpickling it could run code; "
-            "save its state_dict() alone, best as .safetensors"
+            f"model.weights: {path} is not a pickle of tensors alone, and others are not opened "
+            "since that could run code; save its state_dict() alone, best as .safetensors"
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         first_line = str(error).partition("\n")[0]
-        raise HarnessError(f"model.weights: {path} cannot be read ({first_line})") from None
+        raise HarnessError(
+            f"model.weights: {path} cannot be read ({type(error).__name__} {first_line})"
+        ) from None
 
 
 def _unwrapped(content: Any) -> State:
@@ -248,7 +250,7 @@ def fetch_pretrained(hub_id: str) -> Path:
         hf_hub_url,
         try_to_load_from_cache,
     )
-    from huggingface_hub.constants import HF_HOME
+    from huggingface_hub.constants import HF_HUB_CACHE
 
     cached = try_to_load_from_cache(hub_id, HUB_FILE)
     if isinstance(cached, str):
@@ -258,9 +260,9 @@ def fetch_pretrained(hub_id: str) -> Path:
         return Path(hf_hub_download(hub_id, HUB_FILE))
     except Exception as error:  # of the HTTP library, which differs between the hub's versions
         raise HarnessError(
-            f"model.weights: imagenet ({hub_id}) is not in the cache {HF_HOME} and cannot be "
+            f"model.weights: imagenet ({hub_id}) is not in the cache {HF_HUB_CACHE} and cannot be "
             f"fetched ({_reason(error)}); run once where there is a network and copy that folder "
-            "here, or set model.weights to a file of weights, or to none"
+            "here (HF_HOME says where it lies), or set model.weights to a file, or to none"
         ) from None
 
 

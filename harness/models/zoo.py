@@ -58,9 +58,7 @@ class Network(nn.Module):
         return logit_BL
 
 
-def build_network(
-    recipe: ModelRecipe, *, num_findings: int, input_px: int, seed: int
-) -> Network:
+def build_network(recipe: ModelRecipe, *, num_findings: int, input_px: int, seed: int) -> Network:
     """The network of a recipe on the CPU, with the weights that it starts from.
 
     Random weights depend on `seed` alone; torch's global generators are left as they were.
@@ -160,7 +158,9 @@ def _check_input_px(backbone: nn.Module, name: str, input_px: int) -> None:
     stages = list(getattr(backbone, "feature_info", []))
     smallest_px = max((stage["reduction"] for stage in stages), default=1)
     if input_px < smallest_px:
-        raise HarnessError(f"data.input_px {input_px} is too small for {name}: at least {smallest_px}")
+        raise HarnessError(
+            f"data.input_px {input_px} is too small for {name}: at least {smallest_px}"
+        )
 
 
 # Networks of the project --------------------------------------------------------------------

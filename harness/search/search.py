@@ -116,8 +116,6 @@ class TrialSource:
         if self.unfinished:
             run = self.unfinished.popleft()
             trial, _ = self.study.reopen(run.values)
-            for epoch, score in _scores(run.directory).items():
-                trial.report(score, epoch)
         elif self.next_number < self.plan.num_trials:
             trial, values, recipe = self._new_point()
             run = self._run(f"t{self.next_number:04}-{recipe.run_id[:6]}", recipe, values)
@@ -131,13 +129,12 @@ class TrialSource:
         """Nothing to note: the trial was opened when it was handed out."""
 
     def on_epoch(self, run: Run, report: EpochReport) -> None:
-        self.open_trials[run.name].report(report.metrics[SCORE], report.epoch)
+        """Nothing to note: a run that goes on after a lost worker may tell an epoch twice."""
 
     def on_end(self, run: Run, status: Status) -> None:
         trial = self.open_trials.pop(run.name)
         if status.outcome.is_final:
-            scores = _scores(run.directory)
-            self.study.tell(trial, status.outcome, list(scores.values())[-1] if scores else None)
+            self.study.tell(trial, status.outcome, _scores(run.directory))
 
     def _new_point(self) -> tuple[optuna.Trial, dict[str, Any], Recipe]:
         """A point whose recipe no other trial has: an equal one would cost a training for nothing.
@@ -151,7 +148,7 @@ class TrialSource:
             if recipe.run_id not in self.run_ids:
                 self.run_ids.add(recipe.run_id)
                 return trial, values, recipe
-            self.study.tell(trial, Outcome.FAILED, None)
+            self.study.tell(trial, Outcome.FAILED, {})
         raise HarnessError(
             f"search {self.plan.name!r}: {self.next_number} trials have tried what the space "
             f"holds; ask for --trials {self.next_number} or widen it"

@@ -55,7 +55,7 @@ class Study:
 
     def add(self, values: Mapping[str, Any], outcome: Outcome, scores: Mapping[int, float]) -> None:
         """Add a trial that ended in an earlier process; `scores` are its figures by epoch."""
-        state = STATES.get(outcome, TrialState.FAIL) if scores else TrialState.FAIL
+        state = _state(outcome, scores)
         self.study.add_trial(
             optuna.trial.create_trial(
                 state=state,
@@ -66,10 +66,13 @@ class Study:
             )
         )
 
-    def tell(self, trial: optuna.Trial, outcome: Outcome, score: float | None) -> None:
-        """Tell how a trial ended, whose figures have been given to `trial.report`."""
-        state = STATES.get(outcome, TrialState.FAIL) if score is not None else TrialState.FAIL
-        self.study.tell(trial, score if state is TrialState.COMPLETE else None, state=state)
+    def tell(self, trial: optuna.Trial, outcome: Outcome, scores: Mapping[int, float]) -> None:
+        """Tell how a trial that was asked for ended; `scores` are its figures by epoch."""
+        for epoch, score in scores.items():
+            trial.report(score, epoch)
+        state = _state(outcome, scores)
+        value = list(scores.values())[-1] if state is TrialState.COMPLETE else None
+        self.study.tell(trial, value, state=state)
 
     def _ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
         trial = self.study.ask()
@@ -90,6 +93,10 @@ class Study:
                 group=True,
                 constant_liar=True,
             )
+
+
+def _state(outcome: Outcome, scores: Mapping[int, float]) -> TrialState:
+    return STATES.get(outcome, TrialState.FAIL) if scores else TrialState.FAIL
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:

@@ -70,12 +70,8 @@ def test_an_epoch_can_be_repeated_without_those_before_it(store: Store) -> None:
     assert numbers(other, 2) != numbers(batches, 2)
 
 
-@pytest.mark.parametrize(
-    ("num_images", "sizes"), [(8, [4, 4]), (9, [4, 4, 1]), (3, [3]), (0, [])]
-)
-def test_the_last_batch_may_be_short(
-    store: Store, num_images: int, sizes: list[int]
-) -> None:
+@pytest.mark.parametrize(("num_images", "sizes"), [(8, [4, 4]), (9, [4, 4, 1]), (3, [3]), (0, [])])
+def test_the_last_batch_may_be_short(store: Store, num_images: int, sizes: list[int]) -> None:
     batches = Batches(store, np.arange(num_images), batch_size=4, device="cpu", seed=0)
     assert len(batches) == len(sizes)
     assert [len(image) for image, _ in batches.epoch(0)] == sizes

@@ -50,7 +50,10 @@ class Evil:
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for save in (lambda p: torch.save({"x": Evil()}, p), lambda p: p.write_bytes(pickle.dumps(Evil()))):
+    for save in (
+        lambda p: torch.save({"x": Evil()}, p),
+        lambda p: p.write_bytes(pickle.dumps(Evil())),
+    ):
         save(tmp_path / "last.ckpt")
         with pytest.raises(HarnessError):
             load_checkpoint(tmp_path / "last.ckpt", CPU)

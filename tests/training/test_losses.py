@@ -22,9 +22,7 @@ def published_focal(logit_BL, label_BL, gamma):
 @pytest.mark.parametrize("gamma", [1.0, 2.0, 3.5])
 def test_focal_with_alpha_1_is_the_published_loss(gamma):
     loss = build_loss(LossRecipe(name="focal", gamma=gamma, alpha=1))
-    torch.testing.assert_close(
-        loss(LOGIT_BL, LABEL_BL), published_focal(LOGIT_BL, LABEL_BL, gamma)
-    )
+    torch.testing.assert_close(loss(LOGIT_BL, LABEL_BL), published_focal(LOGIT_BL, LABEL_BL, gamma))
 
 
 def test_focal_with_gamma_0_and_alpha_1_is_bce_to_the_bit():

@@ -95,7 +95,7 @@ def draw_body(rng: np.random.Generator, *, age: int, sex: Literal["M", "F"]) -> 
         dome_height=rng.uniform(3.6, 5.0),
         aeration=rng.normal(1.0, 0.04),
         perfusion=rng.normal(1.0, 0.12),
-        heart_ratio=float(np.clip(rng.normal(0.435 + 0.006 * old, 0.022), 0.37, 0.485)),
+        heart_ratio=float(np.clip(rng.normal(0.43 + 0.006 * old, 0.02), 0.37, 0.475)),
         aorta=float(np.clip(1.55 + 0.18 * old + rng.normal(0, 0.1), 1.2, 2.3)),
         rib_spacing=rng.uniform(2.3, 2.65),
         rib_density=float(np.clip(1.0 - 0.1 * old + rng.normal(0, 0.1), 0.6, 1.4)),
@@ -109,7 +109,7 @@ def draw_pose(rng: np.random.Generator, *, body: Body, view: View) -> Pose:
     spread = 1.8 if is_ap else 1.0
     return Pose(
         view=view,
-        field_cm=2 * body.half_width + rng.uniform(4.5, 9.0),
+        field_cm=2 * body.half_width + rng.uniform(5.0, 8.5),
         shift_x=rng.normal(0, 0.5 * spread),
         shift_y=rng.normal(0, 0.7 * spread),
         tilt=float(np.radians(rng.normal(0, 1.0 * spread))),

@@ -147,7 +147,7 @@ def _patient_exams(number: int, *, seed: int) -> list[Exam]:
 
 
 def _grade(rng: np.random.Generator) -> float:
-    return float(rng.beta(2.0, 1.3))
+    return float(rng.beta(2.2, 1.0))
 
 
 def _recorded(drawn: list[str], rng: np.random.Generator) -> frozenset[str]:

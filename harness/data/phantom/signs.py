@@ -48,7 +48,7 @@ def draw_sign(chest: Chest, finding: str, *, grade: float, rng: np.random.Genera
 def emphysema(chest: Chest, grade: float, rng: np.random.Generator) -> None:
     """Lungs too large, dark and poor in vessels; the diaphragm low and flat, the heart narrow."""
     body = chest.body
-    lower = (0.6 + 2.0 * grade) * rng.uniform(0.8, 1.2)
+    lower = (0.8 + 2.2 * grade) * rng.uniform(0.8, 1.2)
     chest.reshape(
         dome_right=body.dome_right + lower,
         dome_left=body.dome_left + lower,
@@ -61,7 +61,7 @@ def emphysema(chest: Chest, grade: float, rng: np.random.Generator) -> None:
 
 def cardiomegaly(chest: Chest, grade: float, rng: np.random.Generator) -> None:
     """A heart wider than half the chest, mostly to the left."""
-    ratio = 0.515 + 0.125 * grade + rng.uniform(-0.005, 0.005)
+    ratio = 0.52 + 0.13 * grade + rng.uniform(-0.005, 0.005)
     chest.heart = heart(chest, max(ratio, chest.body.heart_ratio + 0.03))
 
 
@@ -147,7 +147,7 @@ def fibrosis(chest: Chest, grade: float, rng: np.random.Generator) -> None:
         net = np.maximum(net, np.exp(-((chest.noise(rng, cell_cm) / 0.28) ** 2)))
     low = np.clip((chest.y / chest.dome - 0.35) / 0.45, 0, 1)
     rim = 0.35 + 0.65 * np.exp(-np.maximum(chest.wall, 0) / 3)
-    where = low * rim * chest.lung * (0.15 + 0.6 * grade)
+    where = low * rim * chest.lung * (0.2 + 0.7 * grade)
     chest.opacity = chest.opacity + where * net
     chest.fill(0.4 * where)
 
@@ -228,8 +228,8 @@ def hernia(chest: Chest, grade: float, rng: np.random.Generator) -> None:
     sac = chest.ellipse(centre, (rx, ry))
     level = chest.edge(centre[1] + rng.uniform(0, 0.35) * ry - chest.y, 0.3)
     gas = chest.edge(0.8 - sac, 0.15) * level
-    chest.opacity = chest.opacity + (0.2 + 0.4 * grade) * chest.edge(1 - sac, 0.15)
-    chest.opacity = chest.opacity - (0.35 + 1.3 * grade) * gas
+    chest.opacity = chest.opacity + (0.3 + 0.5 * grade) * chest.edge(1 - sac, 0.15)
+    chest.opacity = chest.opacity - (0.5 + 1.5 * grade) * gas
 
 
 def _side(rng: np.random.Generator) -> int:
