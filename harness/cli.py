@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,7 @@ from harness.console import (
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
+    from harness.core.space import SearchSpace
     from harness.jobs import Place
 
 app = typer.Typer(
@@ -55,19 +56,48 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of all randomness.")]
 RESULTS = Path("results")
 
 
+UsageError: Any = typer.BadParameter.__base__
+"""What Typer raises at a wrong command or option; no name for it is common to its versions."""
+
+INTERRUPTED = 130
+
+
 def main() -> None:
-    """Run a command; a user's mistake is one line on stderr and exit code 2."""
+    """Run a command; a user's mistake is one line on stderr and exit code 2.
+
+    With HARNESS_DEBUG in the environment a mistake is shown as a trace.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
-        app()
-    except HarnessError as error:
+        code = app(prog_name="harness", standalone_mode=False) or 0
+    except (HarnessError, UsageError, OSError) as error:
         if "HARNESS_DEBUG" in os.environ:
             raise
-        print(f"harness: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        code = 2
+        is_help = isinstance(error, UsageError) and "\n" in error.message
+        print(error.message) if is_help else _complain(_message_of(error))
     except KeyboardInterrupt:
-        print("harness: interrupted; the same command goes on from here", file=sys.stderr)
-        raise SystemExit(130) from None
+        code = INTERRUPTED  # what Typer makes of it, too
+    if code == INTERRUPTED:
+        _complain("interrupted; the same command goes on from here")
+    raise SystemExit(code)
+
+
+def _complain(message: str) -> None:
+    """`message` on stderr, each of its lines marked as ours."""
+    for line in message.splitlines():
+        print(f"harness: {line}", file=sys.stderr)
+
+
+def _message_of(error: Exception) -> str:
+    if isinstance(error, OSError):  # a full disk, a folder that may not be written
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error} (HARNESS_DEBUG=1 shows where it was met)"
+    if isinstance(error, UsageError):
+        command = error.ctx.command_path if error.ctx else "harness"
+        what = error.format_message().replace("Input should", "it should").rstrip(".?")
+        return f"{what}; see `{command} --help`"
+    return str(error)
 
 
 # Data -----------------------------------------------------------------------------------------
@@ -199,11 +229,10 @@ def search(
 
     Example: harness search dannynet --data /data/stores/nih-256 --trials 60 --address auto
     """
-    from harness import jobs
-    from harness.core.space import SearchSpace
-
-    chosen = SearchSpace.load(space).with_base(_settings(settings or []))
+    chosen = _space(space, settings or [])
     place = _place(results, address, cpus_per_trial, gpus_per_trial)
+    from harness import jobs  # takes seconds, so a mistake above is told first
+
     board = jobs.search(
         chosen,
         store=data.resolve(),
@@ -213,6 +242,7 @@ def search(
         seed=seed,
     )
     say_leaderboard(board, place.results / "searches" / (name or chosen.name))
+    raise typer.Exit(0 if any(trial.status.outcome == "completed" for trial in board) else 1)
 
 
 @app.command()
@@ -232,11 +262,11 @@ def train(
     """
     from harness.core.machine import Machine
     from harness.core.records import EpochReport
-    from harness.core.space import SearchSpace
-    from harness.data.store import ImageStore
+
+    chosen = _space(space, settings or [])
+    from harness.data.store import ImageStore  # takes seconds, so a mistake above is told first
     from harness.trial import run_trial
 
-    chosen = SearchSpace.load(space).with_base(_settings(settings or []))
     images = ImageStore.open(data.resolve())
     recipe = chosen.recipe(chosen.default_values())
     recipe = recipe.with_values({"data.store": images.fingerprint, "seed": seed})
@@ -295,7 +325,6 @@ def benchmark(
 
     Examples: harness benchmark nih; harness benchmark --search dannynet --search chexnet
     """
-    from harness import jobs
     from harness.benchmark.plan import BenchmarkPlan
 
     if (plan is None) == (not search):
@@ -306,6 +335,8 @@ def benchmark(
         else BenchmarkPlan.of_searches(search or [], name=name, seeds=seeds)
     )
     place = _place(results, address, cpus_per_trial, gpus_per_trial)
+    from harness import jobs  # takes seconds, so a mistake above is told first
+
     table = jobs.benchmark(chosen, store=data.resolve() if data else None, place=place)
     say_table(table, place.results / chosen.name)
     raise typer.Exit(3 if table.is_partial else 0)
@@ -344,19 +375,55 @@ def quickstart(
 
 
 def _place(results: Path, address: str | None, cpus: int, gpus: float | None) -> "Place":
+    results = _writable(results)
     from harness.jobs import Place
     from harness.search.ray_session import Resources
 
-    resources = Resources(cpus=cpus, gpus=gpus)
-    return Place(results=results.resolve(), address=address, resources=resources)
+    return Place(results=results, address=address, resources=Resources(cpus=cpus, gpus=gpus))
+
+
+def _writable(results: Path) -> Path:
+    """The results folder, absolute, once it seems that it can be written or made.
+
+    Raises:
+        HarnessError: It cannot.
+    """
+    results = results.resolve()
+    nearest = next(path for path in (results, *results.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        what = "may not be written" if nearest.is_dir() else "is not a folder"
+        raise HarnessError(f"--results {results}: {nearest} {what}; name another folder")
+    return results
+
+
+def _space(path_or_name: str, settings: list[str]) -> "SearchSpace":
+    """A search space with the values of `--set` fixed.
+
+    Raises:
+        HarnessError: There is no such space, or it cannot have these values.
+    """
+    from harness.core.space import SearchSpace
+
+    space = SearchSpace.load(path_or_name)
+    values = _settings(settings)
+    try:
+        return space.with_base(values)
+    except HarnessError as error:
+        raise HarnessError(f"--set: {error}") from None
 
 
 def _settings(texts: list[str]) -> dict[str, object]:
-    """`optim.lr=1e-4` as a path and a value, read as YAML reads it."""
+    """`optim.lr=1e-4` as a path and a value, read as YAML reads it.
+
+    Raises:
+        HarnessError: It has no `=`, or the path has an option of its own.
+    """
     from harness.core.yaml_file import scalar
 
     pairs = [text.partition("=") for text in texts]
     for path, equals, _ in pairs:
         if not equals:
             raise HarnessError(f"--set {path}: write it as --set PATH=VALUE")
+        if option := {"seed": "--seed", "data.store": "--data"}.get(path.strip()):
+            raise HarnessError(f"--set {path}: give it by {option}")
     return {path.strip(): scalar(value.strip()) for path, _, value in pairs}

@@ -4,6 +4,7 @@ Each checks all that can be checked before the first run, then continues what it
 progress on the terminal, MLflow beside it, the run directories as the truth.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +44,9 @@ from harness.search.search import (
 )
 from harness.tracking import Tracker
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
+"""Of a search; a benchmark plan asks the same."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -59,7 +63,8 @@ class Place:
     address: str | None = None
     resources: Resources = field(default_factory=Resources)
     tracking_uri: str | None = None
-    console: Console = field(default_factory=lambda: Console(stderr=True))
+    console: Console = field(default_factory=lambda: Console(stderr=True, markup=False, highlight=False)
+    )
 
 
 def search(
@@ -71,6 +76,7 @@ def search(
         HarnessError: Something is wrong that can be seen before the first trial.
         KeyboardInterrupt: Interrupted; the same call goes on from there.
     """
+    _check_name(name)
     images = open_images(store, [space.base])
     search_dir = place.results / "searches" / name
     plan = SearchPlan(
@@ -94,11 +100,9 @@ def search(
     def finish() -> list[dict[str, Any]]:
         return [_leaderboard_row(trial) for trial in leaderboard(search_dir, plan.published)]
 
+    resources = _ready(place, [space.base]) if source.num_to_run else None
     with _tracked(tracker, name, "search", ended=source.ended, finish=finish):
-        if source.num_to_run:
-            start_ray(place.address)
-            resources = fit_resources(place.resources)
-            check_weights([space.base])
+        if resources:
             write_plan(plan, search_dir)
             with display:
                 run_search(
@@ -142,11 +146,9 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -
         headers, cells = summary_rows(table)
         return [dict(zip(headers, row, strict=True)) for row in cells]
 
+    resources = _ready(place, [row.recipe for row in rows]) if to_run else None
     with _tracked(tracker, plan.name, "benchmark", ended=ended, finish=finish):
-        if to_run:
-            start_ray(place.address)
-            resources = fit_resources(place.resources)
-            check_weights([row.recipe for row in rows])
+        if resources:
             with display:
                 execute(
                     RunList(to_run),
@@ -156,6 +158,15 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -
                     listeners=[tracker, display],
                 )
     return build_table(plan, rows, runs, images.manifest)
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that would lead out of the results folder, or trouble a shell."""
+    if not re.fullmatch(NAME, name):
+        raise HarnessError(
+            f"--name {name!r}: a search is named by letters, digits, '_', '.' and '-', the first "
+            "of them a letter or a digit"
+        )
 
 
 def open_images(path: Path, recipes: Sequence[Recipe]) -> ImageStore:
@@ -182,6 +193,13 @@ def check_weights(recipes: Sequence[Recipe]) -> None:
     for model, input_px in starts:
         if model.weights != "none":
             build_network(model, num_findings=len(FINDINGS), input_px=input_px, seed=0)
+
+
+def _ready(place: Place, recipes: Sequence[Recipe]) -> Resources:
+    """What a run gets, once its weights and a Ray that can give it are there."""
+    check_weights(recipes)
+    start_ray(place.address)
+    return fit_resources(place.resources)
 
 
 def describe_counts(counts: Mapping[Outcome, int], num_to_run: int) -> str:

@@ -56,10 +56,12 @@ def run_trial(
     is called after each epoch, when all of that epoch is on disk. The test set is not touched.
 
     Raises:
-        HarnessError: The store, the split, the weights or the machine do not fit the recipe.
+        HarnessError: The store, the split, the weights or the machine do not fit the recipe, or
+            the folder holds a run of another recipe.
         DivergedError: A loss was not finite.
     """
     run = RunDirectory(run_dir)
+    _check_same_recipe(run, recipe)
     if (record := run.record) is not None:
         return record
     run.path.mkdir(parents=True, exist_ok=True)
@@ -67,6 +69,17 @@ def run_trial(
     run.set_status(Status(outcome=Outcome.RUNNING))
     with _failures_written_to(run), num_threads(machine.num_threads):
         return _train(recipe, machine, run, report)
+
+
+def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
+    before = run.recipe
+    changed = before.differences(recipe) if before else {}
+    if changed:
+        told = "; ".join(f"{path} was {was!r}, is {now!r}" for path, (was, now) in changed.items())
+        raise HarnessError(
+            f"{run.path}: holds a run of another recipe: {told}; take another folder, or the same "
+            "recipe to continue it"
+        )
 
 
 @contextmanager
@@ -239,6 +252,7 @@ def as_predictions(score_NL: np.ndarray, store: ImageStore, index_N: np.ndarray)
 
 def _provenance(store: ImageStore, split: Split, network: Network, machine: Machine) -> Provenance:
     commit, is_dirty = git_state()
+    manifest = store.manifest
     return Provenance(
         git_commit=commit,
         git_dirty=is_dirty,
@@ -246,8 +260,8 @@ def _provenance(store: ImageStore, split: Split, network: Network, machine: Mach
         device=describe_device(resolve_device(machine)),
         split=split.name,
         split_sha256=split.sha256,
-        store_source=store.manifest.source,
-        labels_sha256=store.manifest.labels_sha256,
+        store_source=f"{manifest.source} (SYNTHETIC)" if manifest.is_synthetic else manifest.source,
+        labels_sha256=manifest.labels_sha256,
         weights=network.weights_note,
         num_parameters=sum(weight.numel() for weight in network.backbone.parameters()),
     )

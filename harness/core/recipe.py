@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import sha256_of_json
+from harness.core.yaml_file import describe_invalid
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -185,8 +186,8 @@ class Recipe(Frozen):
         try:
             return type(self).model_validate(tree)
         except ValidationError as error:
-            problems = "; ".join(f"{where}: {what}" for where, what in problems_of(error))
-            raise HarnessError(problems) from None
+            found = (describe_invalid(dict(item), model=Recipe) for item in error.errors())
+            raise HarnessError("; ".join(found)) from None
 
     def differences(self, other: "Recipe") -> dict[str, tuple[Any, Any]]:
         """`{path: (mine, theirs)}` for every dotted path at which the two recipes differ."""

@@ -1,9 +1,9 @@
 """What a network is shown: random changes of training images, and the cut for evaluation.
 
 torchvision draws one set of parameters per call, so a batch would share one; here every image has
-its own. Parameters are drawn first (`draw_parameters`) and applied after (`apply_parameters`): drawn
-on the CPU, they are the same whatever the device, and each image can be compared with torchvision's
-own functions.
+its own. Parameters are drawn first (`draw_parameters`), on the CPU so that they are the same
+whatever the device, and applied after (`apply_parameters`), so that each image can be compared with
+torchvision's own functions.
 
 Shapes: B images, H x W stored pixels, P = `input_px`.
 """

@@ -30,7 +30,7 @@ class LabelledImages(Protocol):
         ...
 
     @property
-    def label_NL(self) -> NDArray[np.bool_]: ...
+    def label_NL(self) -> NDArray[np.bool_]: ...  # noqa: N802
 
 
 class Batches:

@@ -137,9 +137,10 @@ def stage_artifacts(run: Run, folder: Path) -> None:
         if path.exists():
             shutil.copyfile(path, folder / name)
     predictions, thresholds = run.directory.predictions("val"), run.directory.thresholds
-    if predictions is None or run.directory.record is None:
+    record = run.directory.record
+    if predictions is None or record is None:
         return
-    title = f"{run.group} {run.name}, validation"
+    title = f"{run.group} {run.name}: {record.provenance.store_source}, validation"
     figures = {
         "roc": roc_figure(predictions, title, thresholds),
         "precision_recall": pr_figure(predictions, title, thresholds),

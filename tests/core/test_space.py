@@ -337,7 +337,7 @@ def test_every_corner_must_be_a_recipe(write) -> None:
     sizes = "  data.input_px: {kind: int, low: 64, high: 320, default: 224}\n"
     assert problems_of_space(write, sizes) == [
         "4: no valid recipe at data.input_px 320: "
-        "data: data.input_px 320 is larger than data.resize_px 256"
+        "data.input_px 320 is larger than data.resize_px 256"
     ]
 
 

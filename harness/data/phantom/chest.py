@@ -1,19 +1,20 @@
-"""`Chest`: a patient on a film as layers of tissue, air, vessels and bone that add up to attenuation.
+"""`Chest`: a patient on a film, as layers of tissue, air, vessels and bone.
 
 X-rays weaken along their path in proportion to what they pass, so that layers add; that makes every
-sign of a disease a change of one layer. Arrays are float32 of shape (side, side).
+sign of a disease a change of one layer or two. Arrays are float32 of shape (side, side).
 """
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from harness.data.phantom.body import Body, Pose
 
-Array = np.ndarray[Any, np.dtype[np.float32]]
+Array = NDArray[np.floating[Any]]
 
 TISSUE_PER_CM = 0.2
 """Attenuation of soft tissue, about that of water at 60 keV (NIST XCOM: 0.206 per cm)."""
@@ -69,9 +70,9 @@ class Chest:
         marked = self.vessels * np.minimum(air / 11, 1)
         return self.opacity + marked - AIR_PER_CM * air
 
-    def reshape(self, **changes: float) -> None:
-        """Change the body and draw lungs and diaphragm anew; call it before anything fills them."""
-        self.body = replace(self.body, **changes)
+    def reshape(self, body: Body) -> None:
+        """Draw lungs and diaphragm anew for another body; call it before anything fills them."""
+        self.body = body
         self.wall = lateral_wall(self.body, self.y) - np.abs(self.x)
         self.dome = diaphragm(self.body, self.x)
         self.lung, self.air = lungs(self)
@@ -89,7 +90,7 @@ class Chest:
         """x, y of a place in a lung: `across` 0 (medial) to 1 (lateral), `down` 0 (apex) to 1."""
         dome = self.body.dome_left if side > 0 else self.body.dome_right
         y = down * dome
-        outer = float(lateral_wall(self.body, np.float32(y)))
+        outer = float(lateral_wall(self.body, np.asarray(y)))
         return side * (2.5 + across * (outer - 2.5)), y
 
     def noise(self, rng: np.random.Generator, cell_cm: float) -> Array:
@@ -142,6 +143,11 @@ def _coordinates(pose: Pose, side_px: int) -> tuple[Array, Array]:
     return x * cos + y * sin, y * cos - x * sin + MIDDLE_CM
 
 
+def ball(squared: Array) -> Array:
+    """Thickness of an ellipsoid along the ray, 1 at its centre, from `Chest.ellipse`."""
+    return np.sqrt(np.maximum(1 - squared, 0))
+
+
 def lateral_wall(body: Body, y: Array) -> Array:
     """Distance of the inner chest wall from the midline at height y, cm; below 0 over the apex."""
     fullest = 1.18 * body.half_width
@@ -176,16 +182,19 @@ def heart(chest: Chest, ratio: float) -> Array:
     """Heart and great vessels along the ray, cm; `ratio` is the cardiothoracic ratio."""
     width = 2 * chest.body.half_width * ratio
     bottom = 0.5 * (chest.body.dome_right + chest.body.dome_left) + 1.5
-    right, left = 0.32 * width, 0.68 * width
     tall = 0.30 * width + 1.4
-    ventricle = chest.ellipse((left - 0.52 * width, bottom - tall), (0.55 * width, tall + 0.2), 0.45)
-    atrium = chest.ellipse((0.6 * width - right, bottom - 1.1 * tall), (0.6 * width, tall + 0.8))
-    knob = chest.ellipse((2.3, 0.27 * bottom), (chest.body.aorta, 1.2 * chest.body.aorta))
-    trunk_ = chest.ellipse((1.6, 0.42 * bottom), (2.6, 3.6), -0.2)
-    cava = chest.ellipse((-0.8, 0.3 * bottom), (2.2, 6.5))
-    cm = 0.85 * width * np.sqrt(np.maximum(1 - np.minimum(ventricle, 1.15 * atrium + 0.1), 0))
-    for part, thick in ((knob, 6.5), (trunk_, 6.0), (cava, 5.0)):
-        cm = np.maximum(cm, thick * np.sqrt(np.maximum(1 - part, 0)))
+    tilt, long, short = 0.45, 0.55 * width, tall + 0.2
+    reach = np.hypot(long * np.cos(tilt), short * np.sin(tilt))
+    ventricle = chest.ellipse((0.68 * width - reach, bottom - tall), (long, short), tilt)
+    atrium = chest.ellipse((0.07 * width, bottom - 1.1 * tall), (0.39 * width, tall + 0.8))
+    cm = 0.85 * width * ball(np.minimum(ventricle, atrium))
+    aorta = chest.body.aorta
+    for centre, radii, thick in (
+        ((2.3, 0.27 * bottom), (aorta, 1.2 * aorta), 6.5),  # aortic knob
+        ((1.6, 0.42 * bottom), (2.6, 3.6), 6.0),  # pulmonary trunk
+        ((-0.8, 0.30 * bottom), (2.2, 6.5), 5.0),  # superior vena cava
+    ):
+        cm = np.maximum(cm, thick * ball(chest.ellipse(centre, radii)))
     return cm
 
 
@@ -194,13 +203,17 @@ def _vessels(chest: Chest) -> Array:
     rng = np.random.default_rng(chest.body.vessel_seed)
     picture = Image.new("L", (chest.side_px,) * 2)
     pen = ImageDraw.Draw(picture)
-    for start, end, width in reversed([branch for side in (-1, 1) for branch in _tree(chest, side, rng)]):
+    for start, end, width in reversed(
+        [branch for side in (-1, 1) for branch in _tree(chest, side, rng)]
+    ):
         points = np.concatenate([_to_px(chest, start), _to_px(chest, end)], axis=1)
         px = width / chest.pixel_cm
         tone = int(min(255, 230 * min(1, px) * min(1, width / 0.5) ** 0.8))
         for line in points:
             pen.line(line.tolist(), fill=tone, width=max(1, round(px)))
-    soft = ndimage.gaussian_filter(np.asarray(picture, dtype=np.float32), 0.05 / chest.pixel_cm + 0.35)
+    soft = ndimage.gaussian_filter(
+        np.asarray(picture, dtype=np.float32), 0.05 / chest.pixel_cm + 0.35
+    )
     haze = 0.05 * chest.noise(rng, 0.5) + 0.05 * chest.noise(rng, 0.9)
     return chest.body.perfusion * (soft * (0.34 / 255) + haze)
 
@@ -211,7 +224,8 @@ def _tree(chest: Chest, side: int, rng: np.random.Generator) -> list[tuple[Array
     angle = np.concatenate([np.linspace(-1.35, -0.2, 5), np.linspace(0.1, 1.45, 7)])
     angle = angle + rng.normal(0, 0.1, angle.size)
     start = np.repeat(hilum, angle.size, axis=0) + rng.normal(0, 0.4, (angle.size, 2))
-    length, width, branches = 0.19 * chest.body.dome_right, 0.55, []
+    length, width = 0.19 * chest.body.dome_right, 0.55
+    branches: list[tuple[Array, Array, float]] = []
     for _ in range(6):
         reach = length * rng.uniform(0.7, 1.25, angle.size)
         step = np.stack([side * np.cos(angle), np.sin(angle)], axis=1) * reach[:, None]
@@ -246,7 +260,7 @@ def trunk(chest: Chest) -> Array:
     if body.sex == "F":
         cm = cm + _breasts(chest)
     bubble = chest.ellipse((0.45 * body.half_width, body.dome_left + 2.6), (2.4, 1.3), 0.15)
-    return TISSUE_PER_CM * (cm - 3.5 * np.sqrt(np.maximum(1 - bubble, 0)))
+    return TISSUE_PER_CM * (cm - 3.5 * ball(bubble))
 
 
 def _shoulders(chest: Chest, flank: Array) -> Array:
@@ -322,7 +336,7 @@ def _airways(chest: Chest) -> Array:
     """What trachea and main bronchi take away."""
     x, y = chest.x, chest.y
     carina = 0.36 * chest.body.dome_right
-    tube = np.sqrt(np.maximum(1 - (x / 0.95) ** 2, 0)) * chest.edge(carina - y, 0.8)
+    tube = ball((x / 0.95) ** 2) * chest.edge(carina - y, 0.8)
     split = np.abs(x) - 0.85 * np.maximum(y - carina, 0)
-    fork = np.sqrt(np.maximum(1 - (split / 0.7) ** 2, 0)) * (y > carina) * chest.edge(carina + 3.4 - y, 1)
+    fork = ball((split / 0.7) ** 2) * (y > carina) * chest.edge(carina + 3.4 - y, 1)
     return -0.34 * np.maximum(tube, 0.7 * fork)

@@ -6,6 +6,7 @@ that lasts stays where it is.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,8 @@ from harness.data.phantom.chest import (
     AIR_PER_CM,
     LUNG_DEPTH_CM,
     TISSUE_PER_CM,
-    Array,
     Chest,
+    ball,
     heart,
 )
 from harness.data.phantom.film import expose
@@ -50,10 +51,13 @@ def emphysema(chest: Chest, grade: float, rng: np.random.Generator) -> None:
     body = chest.body
     lower = (0.8 + 2.2 * grade) * rng.uniform(0.8, 1.2)
     chest.reshape(
-        dome_right=body.dome_right + lower,
-        dome_left=body.dome_left + lower,
-        dome_height=body.dome_height * (1 - 0.7 * grade),
-        aeration=body.aeration * (1.03 + 0.17 * grade),
+        replace(
+            body,
+            dome_right=body.dome_right + lower,
+            dome_left=body.dome_left + lower,
+            dome_height=body.dome_height * (1 - 0.7 * grade),
+            aeration=body.aeration * (1.03 + 0.17 * grade),
+        )
     )
     chest.heart = heart(chest, body.heart_ratio * (1 - 0.15 * grade))
     chest.vessels = chest.vessels * (1 - 0.55 * grade)
@@ -61,22 +65,25 @@ def emphysema(chest: Chest, grade: float, rng: np.random.Generator) -> None:
 
 def cardiomegaly(chest: Chest, grade: float, rng: np.random.Generator) -> None:
     """A heart wider than half the chest, mostly to the left."""
-    ratio = 0.52 + 0.13 * grade + rng.uniform(-0.005, 0.005)
+    ratio = 0.53 + 0.13 * grade + rng.uniform(-0.005, 0.005)
     chest.heart = heart(chest, max(ratio, chest.body.heart_ratio + 0.03))
 
 
 def atelectasis(chest: Chest, grade: float, rng: np.random.Generator) -> None:
     """Airless plates or a wedge at the base, and the diaphragm drawn up for lack of volume."""
     side, is_plate = _side(rng), rng.random() < 0.6
-    dome = "dome_left" if side > 0 else "dome_right"
-    chest.reshape(**{dome: getattr(chest.body, dome) - (0.3 + 2.0 * grade)})
+    body, lifted = chest.body, 0.3 + 2.0 * grade
+    if side > 0:
+        chest.reshape(replace(body, dome_left=body.dome_left - lifted))
+    else:
+        chest.reshape(replace(body, dome_right=body.dome_right - lifted))
     if not is_plate:
         _wedge(chest, grade, side)
         return
     for _ in range(2):
         centre = chest.at(side, rng.uniform(0.3, 0.7), rng.uniform(0.68, 0.9))
         radii = (rng.uniform(3.0, 4.8), rng.uniform(0.4, 0.6) + 0.25 * grade)
-        plate = _ball(chest.ellipse(centre, radii, side * rng.uniform(-0.15, 0.5)))
+        plate = ball(chest.ellipse(centre, radii, side * rng.uniform(-0.15, 0.5)))
         chest.opacity = chest.opacity + (0.12 + 0.55 * grade) * plate * chest.lung
 
 
@@ -205,8 +212,8 @@ def mass(chest: Chest, grade: float, rng: np.random.Generator) -> None:
     centre = chest.at(side, rng.uniform(0.25, 0.8), rng.uniform(0.15, 0.85))
     radius = 1.65 + 1.7 * grade * rng.uniform(0.7, 1)
     lobed = chest.ellipse(centre, (radius, radius * rng.uniform(0.85, 1.1)), rng.uniform(0, 3))
-    ball = _ball(lobed * (1 + 0.15 * chest.noise(rng, 2.0)))
-    chest.opacity = chest.opacity + (0.35 + 0.55 * grade) * AIR_PER_CM * 4 * radius * ball
+    lump = ball(lobed * (1 + 0.15 * chest.noise(rng, 2.0)))
+    chest.opacity = chest.opacity + (0.35 + 0.55 * grade) * AIR_PER_CM * 4 * radius * lump
 
 
 def nodule(chest: Chest, grade: float, rng: np.random.Generator) -> None:
@@ -214,8 +221,8 @@ def nodule(chest: Chest, grade: float, rng: np.random.Generator) -> None:
     x, y = chest.at(_side(rng), rng.uniform(0.25, 0.8), rng.uniform(0.15, 0.85))
     for _ in range(rng.integers(1, 4)):
         radius = 0.6 + 0.85 * rng.uniform(0.4, 1) * (0.3 + 0.7 * grade)
-        ball = _ball(chest.ellipse((x, y), (radius, radius)))
-        chest.opacity = chest.opacity + (0.3 + 0.8 * grade) * ball
+        round_ = ball(chest.ellipse((x, y), (radius, radius)))
+        chest.opacity = chest.opacity + (0.3 + 0.8 * grade) * round_
         x, y = x + rng.uniform(-2.5, 2.5), y + rng.uniform(-3.0, 3.0)
 
 
@@ -227,19 +234,14 @@ def hernia(chest: Chest, grade: float, rng: np.random.Generator) -> None:
     centre = (rng.uniform(-1.0, 2.6), low - 0.55 * ry)
     sac = chest.ellipse(centre, (rx, ry))
     level = chest.edge(centre[1] + rng.uniform(0, 0.35) * ry - chest.y, 0.3)
-    gas = chest.edge(0.8 - sac, 0.15) * level
-    chest.opacity = chest.opacity + (0.3 + 0.5 * grade) * chest.edge(1 - sac, 0.15)
+    gas = chest.edge(0.85 - sac, 0.4) * level
+    chest.opacity = chest.opacity + (0.3 + 0.5 * grade) * chest.edge(1 - sac, 0.3)
     chest.opacity = chest.opacity - (0.5 + 1.5 * grade) * gas
 
 
 def _side(rng: np.random.Generator) -> int:
     """-1 for the right lung (left on the film), 1 for the left one."""
     return -1 if rng.random() < 0.5 else 1
-
-
-def _ball(squared: Array) -> Array:
-    """Thickness of an ellipsoid along the ray, 1 at its centre."""
-    return np.sqrt(np.maximum(1 - squared, 0))
 
 
 # In the order of drawing: what reshapes the lungs comes before what fills them.
