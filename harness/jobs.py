@@ -30,7 +30,6 @@ from harness.core.selection import SCORE
 from harness.core.space import SearchSpace
 from harness.data.splits import make_split
 from harness.data.store import ImageStore
-from harness.search.execution import RunList, execute
 from harness.search.leaderboard import TrialSummary, count_outcomes, leaderboard
 from harness.search.progress import ProgressDisplay
 from harness.search.ray_session import Resources, fit_resources, start_ray
@@ -149,6 +148,8 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -
     resources = _ready(place, [row.recipe for row in rows]) if to_run else None
     with _tracked(tracker, plan.name, "benchmark", ended=ended, finish=finish):
         if resources:
+            from harness.search.execution import RunList, execute  # a finished job needs no Ray
+
             with display:
                 execute(
                     RunList(to_run),

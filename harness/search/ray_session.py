@@ -1,6 +1,7 @@
 """A quiet connection to Ray, and what its nodes can give."""
 
 import os
+import socket
 from dataclasses import dataclass
 
 from harness.core.errors import HarnessError
@@ -16,6 +17,8 @@ QUIET = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # else a run that fails at once ends the search
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+
+KNOCK_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,9 @@ def start_ray(address: str | None) -> None:
 
     if ray.is_initialized():
         return
+    if address:
+        _knock(address)
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # tries, of 40 s each
     try:
         ray.init(
             address=address or "local",
@@ -48,11 +54,33 @@ def start_ray(address: str | None) -> None:
             logging_level="ERROR",
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise HarnessError(
-            f"no Ray cluster answers at {address!r} ({first_line}); start one with "
-            "`ray start --head`, or leave --address out to use this machine alone"
-        ) from None
+        raise HarnessError(_no_ray(address, error)) from None
+
+
+def _knock(address: str) -> None:
+    """Find out at once that nobody listens at host:port, which Ray takes minutes for.
+
+    Raises:
+        HarnessError: Nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return  # `auto`, or what Ray itself refuses
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise HarnessError(_no_ray(address, error)) from None
+
+
+def _no_ray(address: str | None, error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or str(error)
+    reason = reason.partition("\n")[0].partition(". ")[0].strip()
+    if address is None:
+        return f"Ray does not start on this machine ({reason})"
+    return (
+        f"no Ray cluster answers at --address {address} ({reason}): start one with "
+        "`ray start --head`, or leave --address out to use this machine alone"
+    )
 
 
 def fit_resources(resources: Resources) -> Resources:

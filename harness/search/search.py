@@ -6,10 +6,9 @@ The folder is the state: running the same search again reads it and does what is
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
-from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
 from harness.core.errors import HarnessError
 from harness.core.files import read_json, write_json
@@ -21,10 +20,12 @@ from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
 from harness.core.selection import SCORE
 from harness.core.space import SearchSpace
-from harness.search.execution import execute
 from harness.search.leaderboard import trial_dirs, trial_number
 from harness.search.ray_session import Resources
 from harness.search.study import Study
+
+if TYPE_CHECKING:
+    from ray.tune.schedulers import TrialScheduler
 
 PLAN_FILE = "search.json"
 NUM_ASKS_FOR_A_NEW_POINT = 20
@@ -192,7 +193,9 @@ def run_search(
     resources: Resources,
     listeners: Sequence[RunListener] = (),
 ) -> None:
-    """Make the trials that are left, within a Ray session."""
+    """Make the trials that are left, on the Ray that `start_ray` has connected to."""
+    from harness.search.execution import execute  # a finished search needs no Ray
+
     execute(
         source,
         machine=machine,
@@ -203,7 +206,9 @@ def run_search(
     )
 
 
-def _scheduler(space: SearchSpace) -> TrialScheduler | None:
+def _scheduler(space: SearchSpace) -> "TrialScheduler | None":
+    from ray.tune.schedulers import ASHAScheduler
+
     if space.search.scheduler == "none":
         return None
     num_epochs = space.base.train.epochs

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
+from harness.data.decode import num_cpus
 from harness.data.manifest import StoreOrigin
+from harness.data.phantom.anatomy import draw_chest
 from harness.data.phantom.body import draw_pose
-from harness.data.phantom.chest import draw_chest
 from harness.data.phantom.cohort import INVENTED_RATE, MISSED_RATE, Exam, plan_exams
 from harness.data.phantom.film import develop, expose
 from harness.data.phantom.signs import SIGNS, Box, draw_sign
@@ -28,6 +29,8 @@ VERSION = "1"
 
 MIN_SIZE_PX = 32
 CHUNK_IMAGES = 32
+MIN_PARALLEL_PIXELS = 30_000_000
+"""Below this (450 images of 256 px) one process takes less than a minute."""
 
 
 def make_phantom(
@@ -36,7 +39,7 @@ def make_phantom(
     num_images: int = 2000,
     size_px: int = 256,
     seed: int = 0,
-    num_workers: int = 1,
+    num_workers: int | None = None,
     progress: Progress | None = None,
 ) -> ImageStore:
     """A store of synthetic frontal chest X-rays at `out`, with a box for every drawn finding.
@@ -49,13 +52,16 @@ def make_phantom(
         num_images: Images; patients have one to eight of them.
         size_px: Side of the images.
         seed: Names the whole data set.
-        num_workers: Processes that draw; the result does not depend on it.
+        num_workers: Processes that draw, by default one per processor if that is worth their start;
+            the result does not depend on it.
         progress: Called after each chunk of images.
 
     Raises:
         HarnessError: There is something at `out`, or a number is too small.
     """
     _check(out, num_images=num_images, size_px=size_px)
+    if num_workers is None:
+        num_workers = num_cpus() if num_images * size_px**2 > MIN_PARALLEL_PIXELS else 1
     exams = plan_exams(num_images, seed=seed)
     images = np.empty((num_images, size_px, size_px), dtype=np.uint8)
     box_rows: list[tuple[str, str, float, float, float, float]] = []

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from harness.core.findings import FINDINGS
+from harness.data.phantom.anatomy import draw_chest
 from harness.data.phantom.body import draw_body, draw_pose
-from harness.data.phantom.chest import Chest, draw_chest
+from harness.data.phantom.chest import Chest
 from harness.data.phantom.film import expose
 from harness.data.phantom.signs import SIGNS, Box, draw_sign
 
