@@ -5,7 +5,10 @@ Exit codes: 0 all is well, 1 nothing came of it, 2 a mistake of the user's, 3 a 
 
 import logging
 import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,12 +73,15 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         code = app(prog_name="harness", standalone_mode=False) or 0
-    except (HarnessError, UsageError, OSError) as error:
+    except UsageError as error:
+        code = 2
+        is_help = "\n" in error.message  # `harness data`, which names no command
+        print(error.message) if is_help else _complain(_usage(error))
+    except (HarnessError, OSError) as error:
         if "HARNESS_DEBUG" in os.environ:
             raise
         code = 2
-        is_help = isinstance(error, UsageError) and "\n" in error.message
-        print(error.message) if is_help else _complain(_message_of(error))
+        _complain(_system_message(error) if isinstance(error, OSError) else str(error))
     except KeyboardInterrupt:
         code = INTERRUPTED  # what Typer makes of it, too
     if code == INTERRUPTED:
@@ -89,15 +95,15 @@ def _complain(message: str) -> None:
         print(f"harness: {line}", file=sys.stderr)
 
 
-def _message_of(error: Exception) -> str:
-    if isinstance(error, OSError):  # a full disk, a folder that may not be written
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error} (HARNESS_DEBUG=1 shows where it was met)"
-    if isinstance(error, UsageError):
-        command = error.ctx.command_path if error.ctx else "harness"
-        what = error.format_message().replace("Input should", "it should").rstrip(".?")
-        return f"{what}; see `{command} --help`"
-    return str(error)
+def _usage(error: Any) -> str:
+    what = error.format_message().replace("Input should", "it should").rstrip(".?")
+    return f"{what}; see `{error.ctx.command_path if error.ctx else 'harness'} --help`"
+
+
+def _system_message(error: OSError) -> str:
+    """A full disk, a folder that may not be written."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error} (HARNESS_DEBUG=1 shows where it was met)"
 
 
 # Data -----------------------------------------------------------------------------------------
@@ -165,6 +171,7 @@ def show(
     path = sheet.resolve() if sheet else images.path / "contact_sheet.png"
     contact_sheet(images).save(path)
     print(f"wrote {path}")
+    print(f"next: harness spaces, then harness search NAME --data {images.path} --trials 60")
 
 
 # Spaces ---------------------------------------------------------------------------------------
@@ -229,7 +236,8 @@ def search(
 
     Example: harness search dannynet --data /data/stores/nih-256 --trials 60 --address auto
     """
-    chosen = _space(space, settings or [])
+    chosen = _space(space, _settings(settings or []))
+    name = _checked(name or chosen.name)
     place = _place(results, address, cpus_per_trial, gpus_per_trial)
     from harness import jobs  # takes seconds, so a mistake above is told first
 
@@ -237,11 +245,11 @@ def search(
         chosen,
         store=data.resolve(),
         num_trials=trials,
-        name=name or chosen.name,
+        name=name,
         place=place,
         seed=seed,
     )
-    say_leaderboard(board, place.results / "searches" / (name or chosen.name))
+    say_leaderboard(board, place.results / "searches" / name)
     raise typer.Exit(0 if any(trial.status.outcome == "completed" for trial in board) else 1)
 
 
@@ -263,12 +271,14 @@ def train(
     from harness.core.machine import Machine
     from harness.core.records import EpochReport
 
-    chosen = _space(space, settings or [])
+    chosen = _space(space, {})
+    recipe = chosen.recipe(chosen.default_values())
+    with _named_set():
+        recipe = recipe.with_values(_settings(settings or []))
     from harness.data.store import ImageStore  # takes seconds, so a mistake above is told first
     from harness.trial import run_trial
 
     images = ImageStore.open(data.resolve())
-    recipe = chosen.recipe(chosen.default_values())
     recipe = recipe.with_values({"data.store": images.fingerprint, "seed": seed})
 
     def report(epoch: EpochReport) -> None:
@@ -279,7 +289,8 @@ def train(
     machine = Machine(store=images.path, num_threads=threads)
     record = run_trial(recipe, machine, out.resolve(), report)
     score = record.val.macro["auroc"]
-    print(f"kept epoch {record.best_epoch}: val AUROC {score:.4f}\nwrote {out.resolve()}")
+    shown = "-" if score is None else f"{score:.4f}"
+    print(f"kept epoch {record.best_epoch}: val AUROC {shown}\nwrote {out.resolve()}")
 
 
 @app.command()
@@ -295,6 +306,8 @@ def winners(
     from harness import tracking
 
     rows = tracking.winners(results.resolve(), search=search, limit=limit)
+    if not rows:
+        raise HarnessError("no trial has completed yet: run `harness search` first, or again")
     print_table(
         ["search", "trial", "model", "val AUROC", "sampled"],
         [
@@ -332,7 +345,9 @@ def benchmark(
     chosen = (
         BenchmarkPlan.load(plan)
         if plan
-        else BenchmarkPlan.of_searches(search or [], name=name, seeds=seeds)
+        else BenchmarkPlan.of_searches(
+            search or [], name=_checked(name) if name else "", seeds=seeds
+        )
     )
     place = _place(results, address, cpus_per_trial, gpus_per_trial)
     from harness import jobs  # takes seconds, so a mistake above is told first
@@ -396,8 +411,22 @@ def _writable(results: Path) -> Path:
     return results
 
 
-def _space(path_or_name: str, settings: list[str]) -> "SearchSpace":
-    """A search space with the values of `--set` fixed.
+def _checked(name: str) -> str:
+    """The name of a search or a benchmark, which is also its folder.
+
+    Raises:
+        HarnessError: It would lead elsewhere, or trouble a shell.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+        raise HarnessError(
+            f"--name {name!r}: begin with a letter or a digit, and use no more than letters, "
+            "digits, '_', '.' and '-'"
+        )
+    return name
+
+
+def _space(path_or_name: str, values: dict[str, object]) -> "SearchSpace":
+    """A search space with the `values` of `--set` fixed.
 
     Raises:
         HarnessError: There is no such space, or it cannot have these values.
@@ -405,9 +434,15 @@ def _space(path_or_name: str, settings: list[str]) -> "SearchSpace":
     from harness.core.space import SearchSpace
 
     space = SearchSpace.load(path_or_name)
-    values = _settings(settings)
+    with _named_set():
+        return space.with_base({"model.weights": _absolute(space.base.model.weights)} | values)
+
+
+@contextmanager
+def _named_set() -> Iterator[None]:
+    """Says of a mistake that it is in `--set`."""
     try:
-        return space.with_base(values)
+        yield
     except HarnessError as error:
         raise HarnessError(f"--set: {error}") from None
 
@@ -420,10 +455,19 @@ def _settings(texts: list[str]) -> dict[str, object]:
     """
     from harness.core.yaml_file import scalar
 
-    pairs = [text.partition("=") for text in texts]
-    for path, equals, _ in pairs:
+    values: dict[str, object] = {}
+    for path, equals, value in (text.partition("=") for text in texts):
+        name = path.strip()
         if not equals:
             raise HarnessError(f"--set {path}: write it as --set PATH=VALUE")
-        if option := {"seed": "--seed", "data.store": "--data"}.get(path.strip()):
+        if option := {"seed": "--seed", "data.store": "--data"}.get(name):
             raise HarnessError(f"--set {path}: give it by {option}")
-    return {path.strip(): scalar(value.strip()) for path, _, value in pairs}
+        values[name] = scalar(value.strip())
+    if "model.weights" in values:
+        values["model.weights"] = _absolute(values["model.weights"])
+    return values
+
+
+def _absolute(weights: object) -> object:
+    """A file of weights by its absolute path: a worker may stand in another folder."""
+    return weights if weights in ("none", "imagenet") else str(Path(str(weights)).resolve())

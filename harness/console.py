@@ -14,33 +14,50 @@ if TYPE_CHECKING:
     from harness.data.store import ImageStore
     from harness.search.leaderboard import TrialSummary
 
-WIDTH_WHEN_PIPED = 160
+WIDTH_WHEN_PIPED = 10_000
 NUM_LEADERS = 10
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A plain table on stdout; numbers to the right."""
-    console = Console()
+    """A plain table on stdout, numbers to the right; a pipe gets a line for each row."""
+    console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(width=WIDTH_WHEN_PIPED)
+        console.width = WIDTH_WHEN_PIPED
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for index, header in enumerate(headers):
         is_number = all(isinstance(row[index], int | float) for row in rows)
         table.add_column(str(header), justify="right" if is_number else "left")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    console.print(table)
+    with console.capture() as shown:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in shown.get().splitlines()))
 
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A function of (done, total) that moves a bar on stderr."""
+    """A function of (done, total) that moves a bar on stderr, or prints lines when piped."""
+    console = Console(stderr=True, highlight=False)
     columns = (
         TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    bar = Progress(*columns, console=console)
+    task = bar.add_task(what, total=None)
+    tenths = {0}
+
+    def move(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
+        if console.is_terminal:
+            bar.start()  # now, and not before: a mistake may be met first
+        elif (tenth := 10 * done // max(total, 1)) not in tenths:
+            tenths.add(tenth)
+            console.print(f"{what}: {done} of {total}")
+
+    try:
+        yield move
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def say_store(store: "ImageStore") -> None:

@@ -4,7 +4,6 @@ Each checks all that can be checked before the first run, then continues what it
 progress on the terminal, MLflow beside it, the run directories as the truth.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from harness.core.files import read_json
 from harness.core.findings import FINDINGS
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
-from harness.core.records import FailureReason, Outcome, Status
+from harness.core.records import FailureReason, Outcome, Status, now
 from harness.core.run import Run
 from harness.core.selection import SCORE
 from harness.core.space import SearchSpace
@@ -43,9 +42,6 @@ from harness.search.search import (
 )
 from harness.tracking import Tracker
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
-"""Of a search; a benchmark plan asks the same."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -62,7 +58,8 @@ class Place:
     address: str | None = None
     resources: Resources = field(default_factory=Resources)
     tracking_uri: str | None = None
-    console: Console = field(default_factory=lambda: Console(stderr=True, markup=False, highlight=False)
+    console: Console = field(
+        default_factory=lambda: Console(stderr=True, markup=False, highlight=False)
     )
 
 
@@ -75,7 +72,6 @@ def search(
         HarnessError: Something is wrong that can be seen before the first trial.
         KeyboardInterrupt: Interrupted; the same call goes on from there.
     """
-    _check_name(name)
     images = open_images(store, [space.base])
     search_dir = place.results / "searches" / name
     plan = SearchPlan(
@@ -100,7 +96,9 @@ def search(
         return [_leaderboard_row(trial) for trial in leaderboard(search_dir, plan.published)]
 
     resources = _ready(place, [space.base]) if source.num_to_run else None
-    with _tracked(tracker, name, "search", ended=source.ended, finish=finish):
+    with _tracked(
+        tracker, name, "search", ended=source.ended, is_idle=resources is None, finish=finish
+    ):
         if resources:
             write_plan(plan, search_dir)
             with display:
@@ -135,7 +133,9 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -
     tracker = Tracker.open(place.results, place.tracking_uri)
     ended = [run for run in runs if not _is_open(run)]
     to_run = [run for run in runs if _is_open(run)]
-    place.console.print(f"benchmark {plan.name}: {len(ended)} runs done, {len(to_run)} to run")
+    place.console.print(
+        f"benchmark {plan.name}: {len(runs)} final runs: {len(ended)} done, {len(to_run)} to run"
+    )
     display = ProgressDisplay(f"benchmark {plan.name}", total=len(to_run), console=place.console)
 
     def finish() -> list[dict[str, Any]]:
@@ -146,7 +146,9 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -
         return [dict(zip(headers, row, strict=True)) for row in cells]
 
     resources = _ready(place, [row.recipe for row in rows]) if to_run else None
-    with _tracked(tracker, plan.name, "benchmark", ended=ended, finish=finish):
+    with _tracked(
+        tracker, plan.name, "benchmark", ended=ended, is_idle=resources is None, finish=finish
+    ):
         if resources:
             from harness.search.execution import RunList, execute  # a finished job needs no Ray
 
@@ -161,15 +163,6 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -
     return build_table(plan, rows, runs, images.manifest)
 
 
-def _check_name(name: str) -> None:
-    """Refuse a name that would lead out of the results folder, or trouble a shell."""
-    if not re.fullmatch(NAME, name):
-        raise HarnessError(
-            f"--name {name!r}: a search is named by letters, digits, '_', '.' and '-', the first "
-            "of them a letter or a digit"
-        )
-
-
 def open_images(path: Path, recipes: Sequence[Recipe]) -> ImageStore:
     """The store at `path`, once it is sure that it has the splits of the recipes.
 
@@ -182,23 +175,21 @@ def open_images(path: Path, recipes: Sequence[Recipe]) -> ImageStore:
     return images
 
 
-def check_weights(recipes: Sequence[Recipe]) -> None:
-    """Load the weights that the recipes start from, so that a missing file is met now.
+def check_networks(recipes: Sequence[Recipe]) -> None:
+    """Build each network with the weights it starts from, so that a mistake in them is met now.
 
     Raises:
-        HarnessError: They cannot be had, or do not fit.
+        HarnessError: There is no such network, or its weights cannot be had, or do not fit.
     """
     from harness.models.zoo import build_network  # torch and timm take seconds to import
 
-    starts = {(recipe.model, recipe.data.input_px) for recipe in recipes}
-    for model, input_px in starts:
-        if model.weights != "none":
-            build_network(model, num_findings=len(FINDINGS), input_px=input_px, seed=0)
+    for model, input_px in {(recipe.model, recipe.data.input_px) for recipe in recipes}:
+        build_network(model, num_findings=len(FINDINGS), input_px=input_px, seed=0)
 
 
 def _ready(place: Place, recipes: Sequence[Recipe]) -> Resources:
-    """What a run gets, once its weights and a Ray that can give it are there."""
-    check_weights(recipes)
+    """What a run gets, once its network and a Ray that can give it are there."""
+    check_networks(recipes)
     start_ray(place.address)
     return fit_resources(place.resources)
 
@@ -207,7 +198,7 @@ def describe_counts(counts: Mapping[Outcome, int], num_to_run: int) -> str:
     """`40 trials: 23 completed, 9 pruned, 2 failed, 6 to run`."""
     parts = [f"{count} {outcome}" for outcome, count in counts.items()]
     total = sum(counts.values()) + num_to_run
-    return f"{total} trials: {', '.join([*parts, f'{num_to_run} to run'])}"
+    return f"{total} {'trial' if total == 1 else 'trials'}: {', '.join([*parts, f'{num_to_run} to run'])}"
 
 
 def _store_of(plan: BenchmarkPlan, results: Path) -> Path:
@@ -251,11 +242,15 @@ def _tracked(
     kind: Literal["search", "benchmark"],
     *,
     ended: Sequence[Run],
+    is_idle: bool,
     finish: Callable[[], list[dict[str, Any]]],
 ) -> Iterator[None]:
-    """The MLflow run of a job, closed with the truth about how the job ended.
+    """The MLflow run of a job, closed with the truth about how and when the job ended.
 
-    `finish` makes the job's last files and returns the rows that MLflow shows.
+    Args:
+        ended: Runs of the job that an earlier call has made.
+        is_idle: Nothing is left to run, so the job ended when its last run did.
+        finish: Makes the job's last files and returns the rows that MLflow shows.
     """
     tracker.group(name, kind)
     for run in ended:
@@ -268,4 +263,5 @@ def _tracked(
         outcome, rows = Outcome.PREEMPTED, finish()
         raise
     finally:
-        tracker.end_group(Status(outcome=outcome), rows)
+        last = max((run.directory.status.at for run in ended), default=now()) if is_idle else now()
+        tracker.end_group(Status(outcome=outcome, at=last), rows)

@@ -9,7 +9,8 @@ import typer.main
 from harness.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", "CONTRIBUTING.md", "cluster/README.md", "results/README.md", "search_spaces/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md"]
+PAGES += [f"{folder}/README.md" for folder in ("cluster", "results", "search_spaces")]
 
 
 def options_of(words: list[str]) -> set[str]:

@@ -149,7 +149,10 @@ def _grace_problems(base: Recipe, parameters: Parameters, settings: SearchSettin
     epochs = max(_numbers("train.epochs", base, parameters))
     found: Found = []
     if grace >= epochs:
-        found.append((place, f"grace_epochs {grace} leaves none of {epochs} epochs to save"))
+        todo = f"give train.epochs {grace + 1} or more, or scheduler none"
+        found.append(
+            (place, f"grace_epochs {grace} leaves none of {epochs} epochs to save: {todo}")
+        )
     if "plateau" in _possible("schedule.name", base, parameters):
         # torch counts `patience` bad epochs after a best one, which is the first at the earliest.
         first_drop = max(_numbers("schedule.patience", base, parameters)) + 2

@@ -70,6 +70,11 @@ class ImageStore:
         """
         path = Path(path).resolve()
         manifest = read_manifest(path)
+        for part in ("images.npy", "table.parquet", "boxes.parquet"):
+            if not (path / part).exists():
+                raise HarnessError(
+                    f"{path}: damaged image store ({part} is not there); prepare it again"
+                )
         try:
             table = pd.read_parquet(path / "table.parquet")
             boxes = pd.read_parquet(path / "boxes.parquet")

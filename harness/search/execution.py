@@ -4,12 +4,13 @@ The workers write run directories; this module, in the driver, only reads them a
 source of the runs and the listeners. Nothing of Ray's own state is ever restored.
 """
 
+import io
 import logging
 import signal
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -90,7 +91,8 @@ def execute(
         ),
     )
     try:
-        with _sigterm_as_interrupt():
+        # Ray prints a line of its own where a run ends without a result, verbose=0 or not.
+        with _sigterm_as_interrupt(), redirect_stdout(io.StringIO()):
             tuner.fit()
     finally:
         book.close()

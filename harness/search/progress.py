@@ -62,8 +62,6 @@ class ProgressDisplay:
         if self.console.is_terminal:
             self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2)
             self.live.start()
-        else:
-            self.console.print(f"{self.title}: {self.total - self.num_before} to run")
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -91,7 +91,12 @@ def _changes(before: Any, after: Any, place: str = "") -> list[str]:
             if place or name not in free
             for change in _changes(before.get(name), after.get(name), f"{place}.{name}".strip("."))
         ]
-    return [] if before == after else [f"{place} was {before!r}, is {after!r}"]
+    if before == after:
+        return []
+    if place.startswith("space.space.") and None in (before, after):
+        was, now = ("searched", "fixed") if before else ("fixed", "searched")
+        return [f"{place.removeprefix('space.space.')} was {was}, is {now}"]
+    return [f"{place} was {before!r}, is {after!r}"]
 
 
 class TrialSource:

@@ -329,7 +329,8 @@ def test_grace_looks_at_the_longest_patience_that_is_searched(write) -> None:
 def test_grace_must_leave_epochs_to_save(write) -> None:
     more = "base: {train: {epochs: 4}}\nsearch: {grace_epochs: 4}\n"
     assert problems_of_space(write, LR, more=more) == [
-        "7: grace_epochs 4 leaves none of 4 epochs to save"
+        "7: grace_epochs 4 leaves none of 4 epochs to save: "
+        "give train.epochs 5 or more, or scheduler none"
     ]
 
 

@@ -1,6 +1,7 @@
 """Schedules against torch's own, and the learning rate of each group."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import timm
@@ -54,7 +55,7 @@ def test_warm_up_is_linear_and_cosine_ends_at_min_lr():
     assert lrs[:10] == pytest.approx([0.001 * k for k in range(1, 11)])
     assert lrs[30] == pytest.approx(0.001 + 0.009 * 0.5)  # half-way through the 40 steps
     assert lrs[50] == pytest.approx(0.001)
-    assert all(a >= b for a, b in zip(lrs[10:], lrs[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(lrs[10:]))
 
 
 def test_constant_stays_and_heeds_no_loss():

@@ -1,0 +1,147 @@
+"""Search and benchmark as whole jobs on a toy store: folders, MLflow and tables agree."""
+
+import json
+import shutil
+
+import pytest
+from mlflow.tracking import MlflowClient
+from rich.console import Console
+
+from harness import jobs, tracking
+from harness.benchmark.plan import BenchmarkPlan
+from harness.core.errors import HarnessError
+from harness.core.records import Outcome
+from harness.core.space import SearchSpace
+from harness.search.ray_session import Resources
+
+FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
+
+
+def place_at(results):
+    return jobs.Place(
+        results=results, resources=Resources(cpus=1, gpus=0), console=Console(quiet=True)
+    )
+
+
+def search(store, results, num_trials):
+    return jobs.search(
+        SearchSpace.load("dannynet-mini").with_base(FAST),
+        store=store.path, num_trials=num_trials, name="toy", place=place_at(results),
+    )  # fmt: skip
+
+
+def benchmark(results):
+    plan = BenchmarkPlan.of_searches(["toy"], name="final", seeds=1)
+    return jobs.benchmark(plan, place=place_at(results))
+
+
+def mlflow_runs(results):
+    client = MlflowClient(f"sqlite:///{results}/mlflow.db")
+    runs = client.search_runs(["1"], max_results=1000)
+    return {run.data.tags.get("harness.run") or run.data.tags["harness.group"]: run for run in runs}
+
+
+@pytest.fixture(scope="module")
+def done(toy_store, tmp_path_factory):
+    """A results folder with a search of four trials and a benchmark of it."""
+    results = tmp_path_factory.mktemp("jobs") / "results"
+    board = search(toy_store, results, 4)
+    return results, board, benchmark(results)
+
+
+def test_mlflow_has_each_trial_once_with_its_true_end(done):
+    results, board, _ = done
+    runs = mlflow_runs(results)
+    trials = {name: run for name, run in runs.items() if run.data.tags["harness.kind"] == "trial"}
+    assert set(trials) == {trial.name for trial in board}
+    for trial in board:
+        run = trials[trial.name]
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["harness.outcome"] == str(trial.status.outcome)
+        assert run.data.params["optim.lr"] == str(trial.recipe.optim.lr)
+        assert run.data.metrics["best/auroc_macro"] == trial.score
+        assert run.data.tags["mlflow.parentRunId"] == runs["toy"].info.run_id
+
+
+def test_one_filter_finds_the_trials_of_a_search(done):
+    results, board, _ = done
+    client = MlflowClient(f"sqlite:///{results}/mlflow.db")
+    found = client.search_runs(["1"], tracking.filter_string("toy"))
+    assert len(found) == len(board)
+
+
+def test_the_benchmark_has_the_winner_and_the_published_recipe(done):
+    results, board, table = done
+    winner = next(row for row in table.rows if row.is_winner)
+    assert winner.trial == board[0].name
+    assert any(row.is_published for row in table.rows)
+    assert not table.is_partial
+    assert (results / "final" / "table.md").exists()
+    assert json.loads((results / "final" / "table.json").read_text())["name"] == "final"
+
+
+def test_final_runs_have_a_seed_of_their_own_and_scored_test_once(done):
+    results, board, _ = done
+    for path in (results / "final" / "runs").glob("toy-*"):
+        recipe = json.loads((path / "recipe.json").read_text())
+        assert recipe["seed"] != board[0].recipe.seed
+        assert (path / "predictions_test.npz").exists()
+    assert not list((results / "searches").rglob("*test*"))
+
+
+def test_a_second_call_runs_nothing_and_moves_nothing_in_mlflow(done, toy_store, tmp_path):
+    results, board, table = done
+    before = mlflow_runs(results)
+    assert search(toy_store, results, 4) == board
+    assert benchmark(results) == table
+    after = mlflow_runs(results)
+    assert {name: run.info.end_time for name, run in after.items()} == {
+        name: run.info.end_time for name, run in before.items()
+    }
+    assert {run.info.run_id for run in after.values()} == {
+        run.info.run_id for run in before.values()
+    }
+
+
+def test_mlflow_is_rebuilt_from_the_folders(done, toy_store, tmp_path):
+    results, board, _ = done
+    shutil.copytree(results, tmp_path / "results")
+    (tmp_path / "results" / "mlflow.db").unlink()
+    search(toy_store, tmp_path / "results", 4)
+    rebuilt, original = mlflow_runs(tmp_path / "results"), mlflow_runs(results)
+    for trial in board:
+        assert rebuilt[trial.name].data.metrics == original[trial.name].data.metrics
+        assert rebuilt[trial.name].info.status == original[trial.name].info.status
+
+
+def test_a_failed_final_run_is_a_gap_with_its_reason(done, toy_store, tmp_path):
+    """A final run that diverged stays failed, and its cell says so."""
+    from harness.core.records import FailureReason, Status
+    from harness.core.run_dir import RunDirectory
+
+    results, _, _ = done
+    shutil.copytree(results, tmp_path / "results")
+    path = next((tmp_path / "results" / "final" / "runs").glob("toy-published-*"))
+    for name in ("record.json", "test.json"):
+        (path / name).unlink()
+    status = Status(
+        outcome=Outcome.FAILED, reason=FailureReason.DIVERGED, message="not finite at epoch 1"
+    )
+    RunDirectory(path).set_status(status)
+    partial = benchmark(tmp_path / "results")
+    assert partial.is_partial
+    assert [problem.where for problem in partial.problems] == [path.name]
+    assert "diverged" in partial.problems[0].reason
+    assert "not finite at epoch 1" in (tmp_path / "results" / "final" / "table.md").read_text()
+
+
+def test_a_search_that_cannot_start_leaves_no_search(toy_store, tmp_path):
+    place = jobs.Place(
+        results=tmp_path / "results",
+        resources=Resources(cpus=1, gpus=1),
+        console=Console(quiet=True),
+    )
+    space = SearchSpace.load("dannynet-mini").with_base(FAST)
+    with pytest.raises(HarnessError, match="1 GPU"):
+        jobs.search(space, store=toy_store.path, num_trials=2, name="toy", place=place)
+    assert not (tmp_path / "results" / "searches").exists()
