@@ -5,12 +5,9 @@ Exit codes: 0 all is well, 1 nothing came of it, 2 a mistake of the user's, 3 a 
 
 import logging
 import os
-import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -23,10 +20,7 @@ from harness.console import (
     show_values,
 )
 from harness.core.errors import HarnessError
-
-if TYPE_CHECKING:
-    from harness.core.space import SearchSpace
-    from harness.jobs import Place
+from harness.options import checked_name, in_set, place_of, settings_of, space_of, writable
 
 app = typer.Typer(
     name="harness",
@@ -236,9 +230,9 @@ def search(
 
     Example: harness search dannynet --data /data/stores/nih-256 --trials 60 --address auto
     """
-    chosen = _space(space, _settings(settings or []))
-    name = _checked(name or chosen.name)
-    place = _place(results, address, cpus_per_trial, gpus_per_trial)
+    chosen = space_of(space, settings_of(settings or []))
+    name = checked_name(name or chosen.name)
+    place = place_of(results, address, cpus_per_trial, gpus_per_trial)
     from harness import jobs  # takes seconds, so a mistake above is told first
 
     board = jobs.search(
@@ -271,10 +265,10 @@ def train(
     from harness.core.machine import Machine
     from harness.core.records import EpochReport
 
-    chosen = _space(space, {})
+    chosen = space_of(space, {})
     recipe = chosen.recipe(chosen.default_values())
-    with _named_set():
-        recipe = recipe.with_values(_settings(settings or []))
+    with in_set():
+        recipe = recipe.with_values(settings_of(settings or []))
     from harness.data.store import ImageStore  # takes seconds, so a mistake above is told first
     from harness.trial import run_trial
 
@@ -346,10 +340,10 @@ def benchmark(
         BenchmarkPlan.load(plan)
         if plan
         else BenchmarkPlan.of_searches(
-            search or [], name=_checked(name) if name else "", seeds=seeds
+            search or [], name=checked_name(name) if name else "", seeds=seeds
         )
     )
-    place = _place(results, address, cpus_per_trial, gpus_per_trial)
+    place = place_of(results, address, cpus_per_trial, gpus_per_trial)
     from harness import jobs  # takes seconds, so a mistake above is told first
 
     table = jobs.benchmark(chosen, store=data.resolve() if data else None, place=place)
@@ -384,90 +378,7 @@ def quickstart(
     """
     from harness.quickstart import run_quickstart
 
-    table = run_quickstart(results.resolve(), num_images=images, num_trials=trials, num_seeds=seeds)
-    say_table(table, results.resolve() / table.name)
+    results = writable(results)
+    table = run_quickstart(results, num_images=images, num_trials=trials, num_seeds=seeds)
+    say_table(table, results / table.name)
     raise typer.Exit(3 if table.is_partial else 0)
-
-
-def _place(results: Path, address: str | None, cpus: int, gpus: float | None) -> "Place":
-    results = _writable(results)
-    from harness.jobs import Place
-    from harness.search.ray_session import Resources
-
-    return Place(results=results, address=address, resources=Resources(cpus=cpus, gpus=gpus))
-
-
-def _writable(results: Path) -> Path:
-    """The results folder, absolute, once it seems that it can be written or made.
-
-    Raises:
-        HarnessError: It cannot.
-    """
-    results = results.resolve()
-    nearest = next(path for path in (results, *results.parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        what = "may not be written" if nearest.is_dir() else "is not a folder"
-        raise HarnessError(f"--results {results}: {nearest} {what}; name another folder")
-    return results
-
-
-def _checked(name: str) -> str:
-    """The name of a search or a benchmark, which is also its folder.
-
-    Raises:
-        HarnessError: It would lead elsewhere, or trouble a shell.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
-        raise HarnessError(
-            f"--name {name!r}: begin with a letter or a digit, and use no more than letters, "
-            "digits, '_', '.' and '-'"
-        )
-    return name
-
-
-def _space(path_or_name: str, values: dict[str, object]) -> "SearchSpace":
-    """A search space with the `values` of `--set` fixed.
-
-    Raises:
-        HarnessError: There is no such space, or it cannot have these values.
-    """
-    from harness.core.space import SearchSpace
-
-    space = SearchSpace.load(path_or_name)
-    with _named_set():
-        return space.with_base({"model.weights": _absolute(space.base.model.weights)} | values)
-
-
-@contextmanager
-def _named_set() -> Iterator[None]:
-    """Says of a mistake that it is in `--set`."""
-    try:
-        yield
-    except HarnessError as error:
-        raise HarnessError(f"--set: {error}") from None
-
-
-def _settings(texts: list[str]) -> dict[str, object]:
-    """`optim.lr=1e-4` as a path and a value, read as YAML reads it.
-
-    Raises:
-        HarnessError: It has no `=`, or the path has an option of its own.
-    """
-    from harness.core.yaml_file import scalar
-
-    values: dict[str, object] = {}
-    for path, equals, value in (text.partition("=") for text in texts):
-        name = path.strip()
-        if not equals:
-            raise HarnessError(f"--set {path}: write it as --set PATH=VALUE")
-        if option := {"seed": "--seed", "data.store": "--data"}.get(name):
-            raise HarnessError(f"--set {path}: give it by {option}")
-        values[name] = scalar(value.strip())
-    if "model.weights" in values:
-        values["model.weights"] = _absolute(values["model.weights"])
-    return values
-
-
-def _absolute(weights: object) -> object:
-    """A file of weights by its absolute path: a worker may stand in another folder."""
-    return weights if weights in ("none", "imagenet") else str(Path(str(weights)).resolve())

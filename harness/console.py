@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WIDTH_WHEN_PIPED = 10_000
 NUM_LEADERS = 10
+NUM_FAILURES = 3
+LINE = "\n"
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -72,7 +74,7 @@ def say_store(store: "ImageStore") -> None:
 
 
 def say_leaderboard(trials: Sequence["TrialSummary"], search_dir: Path) -> None:
-    """The best trials of a search, what the best one changed, and the next command."""
+    """The best trials of a search, what the best one changed, why some failed, and what is next."""
     rows = [
         [
             trial.name,
@@ -86,12 +88,18 @@ def say_leaderboard(trials: Sequence["TrialSummary"], search_dir: Path) -> None:
     headers = ["trial", "outcome", "val AUROC", "kept epoch", "changed against the published"]
     print_table(headers, rows)
     if len(trials) > NUM_LEADERS:
-        print(f"and {len(trials) - NUM_LEADERS} more in {search_dir}")
+        print(f"and {len(trials) - NUM_LEADERS} more")
+    failures = [trial for trial in trials if trial.status.outcome == "failed"]
+    for trial in failures[:NUM_FAILURES]:
+        print(f"{trial.name} failed: {trial.status.message.partition(LINE)[0]}")
+    if len(failures) > NUM_FAILURES:
+        print(f"and {len(failures) - NUM_FAILURES} more failed; each status.json says why")
     print(f"wrote {search_dir}")
-    best = trials[0]
-    if best.score is not None:
-        changed = show_changes(best.changes) or "nothing: the published recipe itself"
-        print(f"the best, {best.name}, changed {changed}")
+    if not trials or trials[0].status.outcome != "completed":
+        print("next: no trial has completed; mend the cause, and search under another --name")
+        return
+    changed = show_changes(trials[0].changes) or "nothing: the published recipe itself"
+    print(f"the best, {trials[0].name}, changed {changed}")
     print(f"next: harness benchmark --search {search_dir.name}, or harness ui to browse MLflow")
 
 

@@ -7,6 +7,7 @@ progress on the terminal, MLflow beside it, the run directories as the truth.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,11 +26,12 @@ from harness.core.machine import Machine
 from harness.core.recipe import Recipe
 from harness.core.records import FailureReason, Outcome, Status, now
 from harness.core.run import Run
+from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.core.space import SearchSpace
 from harness.data.splits import make_split
 from harness.data.store import ImageStore
-from harness.search.leaderboard import TrialSummary, count_outcomes, leaderboard
+from harness.search.leaderboard import TrialSummary, count_outcomes, leaderboard, trial_dirs
 from harness.search.progress import ProgressDisplay
 from harness.search.ray_session import Resources, fit_resources, start_ray
 from harness.search.search import (
@@ -96,8 +98,9 @@ def search(
         return [_leaderboard_row(trial) for trial in leaderboard(search_dir, plan.published)]
 
     resources = _ready(place, [space.base]) if source.num_to_run else None
+    directories = partial(trial_dirs, search_dir)
     with _tracked(
-        tracker, name, "search", ended=source.ended, is_idle=resources is None, finish=finish
+        tracker, name, "search", ended=source.ended, directories=directories, finish=finish
     ):
         if resources:
             write_plan(plan, search_dir)
@@ -146,8 +149,12 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -
         return [dict(zip(headers, row, strict=True)) for row in cells]
 
     resources = _ready(place, [row.recipe for row in rows]) if to_run else None
+
+    def directories() -> list[RunDirectory]:
+        return [run.directory for run in runs]
+
     with _tracked(
-        tracker, plan.name, "benchmark", ended=ended, is_idle=resources is None, finish=finish
+        tracker, plan.name, "benchmark", ended=ended, directories=directories, finish=finish
     ):
         if resources:
             from harness.search.execution import RunList, execute  # a finished job needs no Ray
@@ -198,7 +205,8 @@ def describe_counts(counts: Mapping[Outcome, int], num_to_run: int) -> str:
     """`40 trials: 23 completed, 9 pruned, 2 failed, 6 to run`."""
     parts = [f"{count} {outcome}" for outcome, count in counts.items()]
     total = sum(counts.values()) + num_to_run
-    return f"{total} {'trial' if total == 1 else 'trials'}: {', '.join([*parts, f'{num_to_run} to run'])}"
+    noun = "trial" if total == 1 else "trials"
+    return f"{total} {noun}: {', '.join([*parts, f'{num_to_run} to run'])}"
 
 
 def _store_of(plan: BenchmarkPlan, results: Path) -> Path:
@@ -242,14 +250,14 @@ def _tracked(
     kind: Literal["search", "benchmark"],
     *,
     ended: Sequence[Run],
-    is_idle: bool,
+    directories: Callable[[], Sequence[RunDirectory]],
     finish: Callable[[], list[dict[str, Any]]],
 ) -> Iterator[None]:
     """The MLflow run of a job, closed with the truth about how and when the job ended.
 
     Args:
         ended: Runs of the job that an earlier call has made.
-        is_idle: Nothing is left to run, so the job ended when its last run did.
+        directories: All of its runs, the last of which to end ends the job.
         finish: Makes the job's last files and returns the rows that MLflow shows.
     """
     tracker.group(name, kind)
@@ -263,5 +271,5 @@ def _tracked(
         outcome, rows = Outcome.PREEMPTED, finish()
         raise
     finally:
-        last = max((run.directory.status.at for run in ended), default=now()) if is_idle else now()
+        last = max((directory.status.at for directory in directories()), default=now())
         tracker.end_group(Status(outcome=outcome, at=last), rows)

@@ -37,8 +37,6 @@ from harness.training.checkpoint import load_weights
 from harness.training.runtime import describe_device, num_threads, resolve_device
 from harness.training.trainer import EVAL_BATCH_SIZE, Progress, Trainer, predict
 
-THRESHOLD_RULE = "f1"
-
 
 def ignore(report: EpochReport) -> None:
     """A `report` for those who do not listen."""
@@ -197,8 +195,9 @@ def _finish(
 ) -> RunRecord:
     """Freeze the thresholds, write the record, and only then call the run completed."""
     predictions.save(run.predictions_file("val"))
-    thresholds = tune_thresholds(predictions, THRESHOLD_RULE)
-    run.write_thresholds(THRESHOLD_RULE, thresholds)
+    rule = recipe.evaluation.threshold_rule
+    thresholds = tune_thresholds(predictions, rule)
+    run.write_thresholds(rule, thresholds)
     record = RunRecord(
         run_id=recipe.run_id,
         recipe=recipe,
@@ -207,7 +206,7 @@ def _finish(
         num_epochs=progress.epoch,
         duration_s=progress.duration_s,
         metrics=run.epochs[-1].metrics,
-        val=evaluate(predictions, thresholds=thresholds, rule=THRESHOLD_RULE, part="val"),
+        val=evaluate(predictions, thresholds=thresholds, rule=rule, part="val"),
     )
     run.write_record(record)
     run.set_status(Status(outcome=Outcome.COMPLETED))

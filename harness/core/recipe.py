@@ -140,6 +140,12 @@ class TrainRecipe(Frozen):
         return self.keep == "val/loss"
 
 
+class EvaluationRecipe(Frozen):
+    """How a threshold is chosen for each finding, on validation."""
+
+    threshold_rule: Literal["f1", "youden", "sensitivity_90"] = "f1"
+
+
 class Recipe(Frozen):
     """One experiment. Two runs with equal recipes are the same experiment."""
 
@@ -150,6 +156,7 @@ class Recipe(Frozen):
     schedule: ScheduleRecipe = ScheduleRecipe()
     augment: AugmentRecipe = AugmentRecipe()
     train: TrainRecipe = TrainRecipe()
+    evaluation: EvaluationRecipe = EvaluationRecipe()
     seed: Annotated[int, Field(ge=0)] = 0
 
     @property

@@ -19,7 +19,7 @@ Parameters = Mapping[str, Parameter]
 Found = list[tuple[Place, str]]
 """(place in the file, message) of each problem."""
 
-NOT_SEARCHED = ("seed", "data.store", "data.split")
+NOT_SEARCHED = ("seed", "data.store", "data.split", "evaluation.threshold_rule")
 """Trials that differ in one of these were not scored by the same measure."""
 
 MAX_CORNERS = 4096

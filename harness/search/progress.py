@@ -94,13 +94,12 @@ class ProgressDisplay:
             Text(self.title, style="bold"),
             ProgressBar(total=self.total, completed=num_done, width=30),
             f"{num_done}/{self.total}",
-            self._counts(),
             f"ETA {self._eta()}",
         )
-        return Group(bar, self._best(), self._running_table())
+        return Group(bar, self._counts(), self._best(), self._running_table())
 
     def _counts(self) -> Text:
-        text = Text(f"{len(self.running)} running")
+        text = Text(f"  {len(self.running)} running")
         for outcome, count in self.counts.items():
             text.append(f" · {count} {outcome}", style=STYLES.get(outcome, ""))
         return text

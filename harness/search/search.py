@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PLAN_FILE = "search.json"
 NUM_ASKS_FOR_A_NEW_POINT = 20
+MAX_CHANGES = 8
+"""Told where another search has the name."""
 
 
 class SearchPlan(Frozen):
@@ -71,9 +73,11 @@ def check_plan(plan: SearchPlan, search_dir: Path) -> None:
     path = search_dir / PLAN_FILE
     changed = _changes(read_json(path), plan.model_dump(mode="json")) if path.exists() else []
     if changed:
+        more = f" and {len(changed) - MAX_CHANGES} more" if len(changed) > MAX_CHANGES else ""
         raise HarnessError(
-            f"search {plan.name!r} was begun with other settings: {'; '.join(changed)}; take "
-            "another --name, or the same settings to continue it"
+            f"search {plan.name!r} was begun with other settings: "
+            f"{'; '.join(changed[:MAX_CHANGES])}{more}; take another --name, or the same settings "
+            "to continue it"
         )
 
 
@@ -93,7 +97,7 @@ def _changes(before: Any, after: Any, place: str = "") -> list[str]:
         ]
     if before == after:
         return []
-    if place.startswith("space.space.") and None in (before, after):
+    if place.startswith("space.space.") and {type(before), type(after)} == {dict, type(None)}:
         was, now = ("searched", "fixed") if before else ("fixed", "searched")
         return [f"{place.removeprefix('space.space.')} was {was}, is {now}"]
     return [f"{place} was {before!r}, is {after!r}"]

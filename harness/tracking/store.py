@@ -149,11 +149,24 @@ def redact(text: str) -> str:
     return re.sub(r"(?i)([?&][^=&\s]*(?:pass|token|key|secret)\w*=)[^&\s'\"]+", r"\1***", text)
 
 
-def one_line(error: Exception) -> str:
-    """The first line of an error's message, without secrets, at most 200 characters."""
-    text = redact(str(error)).strip() or type(error).__name__
+def one_line(error: BaseException) -> str:
+    """The first line of an error's message, without secrets, at most 200 characters.
+
+    Where the system's own error is beneath it, that one: `Connection refused`.
+    """
+    text = redact(_beneath(error)).strip() or type(error).__name__
     line = text.splitlines()[0]
     return line if len(line) <= 200 else line[:197] + "..."
+
+
+def _beneath(error: BaseException) -> str:
+    """What the operating system said, which HTTP libraries wrap in hundreds of characters."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error)
 
 
 def _knock(uri: str) -> None:

@@ -1,0 +1,104 @@
+"""What the words of a command mean: a search space, values, a name, a place; checked in no time.
+
+Nothing heavy is imported here before it is needed, so that a mistake is told at once.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.core.space import SearchSpace
+    from harness.jobs import Place
+
+
+def place_of(results: Path, address: str | None, cpus: int, gpus: float | None) -> "Place":
+    results = writable(results)
+    from harness.jobs import Place
+    from harness.search.ray_session import Resources
+
+    return Place(results=results, address=address, resources=Resources(cpus=cpus, gpus=gpus))
+
+
+def writable(results: Path) -> Path:
+    """The results folder, absolute, once it seems that it can be written or made.
+
+    Raises:
+        HarnessError: It cannot.
+    """
+    results = results.resolve()
+    nearest = next(path for path in (results, *results.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        what = "may not be written" if nearest.is_dir() else "is not a folder"
+        raise HarnessError(f"--results {results}: {nearest} {what}; name another folder")
+    return results
+
+
+def checked_name(name: str) -> str:
+    """The name of a search or a benchmark, which is also its folder.
+
+    Raises:
+        HarnessError: It would lead elsewhere, or trouble a shell.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+        raise HarnessError(
+            f"--name {name!r}: begin with a letter or a digit, and use no more than letters, "
+            "digits, '_', '.' and '-'"
+        )
+    return name
+
+
+def space_of(path_or_name: str, values: dict[str, object]) -> "SearchSpace":
+    """A search space with the `values` of `--set` fixed.
+
+    Raises:
+        HarnessError: There is no such space, or it cannot have these values.
+    """
+    from harness.core.space import SearchSpace
+
+    space = SearchSpace.load(path_or_name)
+    weights = space.base.model.weights
+    if _absolute(weights) != weights:
+        values = {"model.weights": _absolute(weights)} | values
+    with in_set():
+        return space.with_base(values)
+
+
+@contextmanager
+def in_set() -> Iterator[None]:
+    """Says of a mistake that it is in `--set`."""
+    try:
+        yield
+    except HarnessError as error:
+        raise HarnessError(f"--set: {error}") from None
+
+
+def settings_of(texts: list[str]) -> dict[str, object]:
+    """`optim.lr=1e-4` as a path and a value, read as YAML reads it.
+
+    Raises:
+        HarnessError: It has no `=`, or the path has an option of its own.
+    """
+    from harness.core.yaml_file import scalar
+
+    values: dict[str, object] = {}
+    for path, equals, value in (text.partition("=") for text in texts):
+        name = path.strip()
+        if not equals:
+            raise HarnessError(f"--set {path}: write it as --set PATH=VALUE")
+        if option := {"seed": "--seed", "data.store": "--data"}.get(name):
+            raise HarnessError(f"--set {path}: give it by {option}")
+        values[name] = scalar(value.strip())
+    if "model.weights" in values:
+        values["model.weights"] = _absolute(values["model.weights"])
+    return values
+
+
+def _absolute(weights: object) -> object:
+    """A file of weights by its absolute path: a worker may stand in another folder."""
+    return weights if weights in ("none", "imagenet") else str(Path(str(weights)).resolve())
