@@ -88,16 +88,18 @@ def search(toy_store):
 @pytest.fixture(scope="module")
 def searched(toy_store, tmp_path_factory):
     """A results folder, with a space in its name, that holds a search of one trial."""
-    results = tmp_path_factory.mktemp("lab") / "our results"
+    lab = tmp_path_factory.mktemp("lab")
+    (lab / "link").symlink_to(toy_store.path)
     with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(lab)
         patch.setattr("sys.argv", [
-            "harness", "search", "dannynet-mini", "--data", str(toy_store.path), "--trials", "1",
-            "--results", str(results), "--name", "first", *SMALL,
+            "harness", "search", "dannynet-mini", "--data", "link", "--trials", "1",
+            "--results", "our results", "--name", "first", *SMALL,
         ])  # fmt: skip
         with pytest.raises(SystemExit) as end:
             main()
     assert not end.value.code
-    return results
+    return lab / "our results"
 
 
 def files_of(folder: Path) -> dict[Path, bytes]:
@@ -320,7 +322,9 @@ def test_the_weights_of_the_published_recipe_cannot_be_fetched(
     monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
     started = time.monotonic()
-    assert "model.weights: imagenet" in mistake(*search("--set", "train.epochs=9", space="dannynet"))
+    assert "model.weights: imagenet" in mistake(
+        *search("--set", "train.epochs=9", space="dannynet")
+    )
     assert time.monotonic() - started < 20
     assert not Path("results", "searches").exists()
 
@@ -469,14 +473,12 @@ def test_all_trials_failed_is_no_success(harness, search):
     assert "Trial t0000" not in out + err, "a line of Ray's own"
 
 
-def test_an_absolute_store_is_written_down_for_a_relative_one(searched, harness, search, toy_store):
-    Path("link").symlink_to(toy_store.path)
-    words = search("--data", "link", "--name", "relative")
-    assert harness(*words)[0] == 0
-    plan = json.loads(Path("results/searches/relative/search.json").read_text())
-    assert Path(plan["store"]).is_absolute()
-    (trial,) = Path("results/searches/relative").glob("t0000-*")
-    assert RunDirectory(trial.resolve()).record is not None
+def test_what_is_named_by_a_relative_path_is_written_down_by_an_absolute_one(searched, toy_store):
+    """`searched` was told of its store and its results by relative ones."""
+    plan = json.loads((searched / "searches" / "first" / "search.json").read_text())
+    assert plan["store"] == str(toy_store.path)
+    (trial,) = searched.glob("searches/first/t0000-*")
+    assert RunDirectory(trial).record is not None
 
 
 # As a process of its own ------------------------------------------------------------------------
