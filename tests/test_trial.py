@@ -139,11 +139,12 @@ def test_best_weights_lost_to_a_crash_come_back_from_the_checkpoint(recipe, mach
     def stop_after_one(report):
         raise StopError
 
+    recipe = recipe.with_values({"train.epochs": 1})
     with pytest.raises(StopError):
         run_trial(recipe, machine, tmp_path / "run", stop_after_one)
     run = RunDirectory(tmp_path / "run")
     run.best_weights.unlink()
-    record = run_trial(recipe.with_values({"train.epochs": 1}), machine, run.path)
+    record = run_trial(recipe, machine, run.path)
     assert record.best_epoch == 1
     assert run.best_weights.exists()
 

@@ -1,4 +1,4 @@
-"""What the words of a command mean: a search space, values, a name, a place; checked in no time.
+"""What the options of the commands are, and what their words mean: a space, values, a place.
 
 Nothing heavy is imported here before it is needed, so that a mistake is told at once.
 """
@@ -8,13 +8,32 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.core.space import SearchSpace
     from harness.jobs import Place
+
+Results = Annotated[
+    Path, typer.Option("--results", envvar="HARNESS_RESULTS", help="Folder of all that is written.")
+]
+Store = Annotated[Path, typer.Option("--data", help="Image store, made by `harness data prepare`.")]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="Ray cluster: `auto`, or host:port. Without: this machine."),
+]
+CpusPerTrial = Annotated[int, typer.Option(min=1, help="CPU cores, and torch threads, of a run.")]
+GpusPerTrial = Annotated[
+    float | None, typer.Option(min=0, help="GPUs of a run. Without: 1 where Ray has any.")
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the store to write.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all randomness.")]
+
+RESULTS = Path("results")
 
 
 def place_of(results: Path, address: str | None, cpus: int, gpus: float | None) -> "Place":

@@ -1,0 +1,192 @@
+"""The commands that train, choose and compare."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import (
+    RESULTS,
+    Address,
+    CpusPerTrial,
+    GpusPerTrial,
+    Results,
+    Seed,
+    Store,
+    checked_name,
+    in_set,
+    place_of,
+    settings_of,
+    space_of,
+    writable,
+)
+from harness.console import print_table, say_leaderboard, say_table, show_values
+from harness.core.errors import HarnessError
+
+
+def search(
+    space: Annotated[str, typer.Argument(help="A search space: a file, or a shipped name.")],
+    data: Store,
+    trials: Annotated[int, typer.Option(min=1, help="Trials in all; trial 0 is the published.")],
+    name: Annotated[str, typer.Option(help="Name of the search; without: the space's.")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Fix a value of every recipe: --set train.epochs=5"),
+    ] = None,
+    address: Address = None,
+    cpus_per_trial: CpusPerTrial = 1,
+    gpus_per_trial: GpusPerTrial = None,
+    seed: Seed = 0,
+    results: Results = RESULTS,
+) -> None:
+    """Search a space on Ray, everything in MLflow. Run again, it continues.
+
+    Example: harness search dannynet --data /data/stores/nih-256 --trials 60 --address auto
+    """
+    chosen = space_of(space, settings_of(settings or []))
+    name = checked_name(name or chosen.name)
+    place = place_of(results, address, cpus_per_trial, gpus_per_trial)
+    from harness import jobs  # takes seconds, so a mistake above is told first
+
+    board = jobs.search(
+        chosen,
+        store=data.resolve(),
+        num_trials=trials,
+        name=name,
+        place=place,
+        seed=seed,
+    )
+    say_leaderboard(board, place.results / "searches" / name)
+    raise typer.Exit(0 if any(trial.status.outcome == "completed" for trial in board) else 1)
+
+
+def train(
+    space: Annotated[str, typer.Argument(help="The published recipe of this space is trained.")],
+    data: Store,
+    out: Annotated[Path, typer.Option("--out", help="Run directory. Run again, it continues.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a value: --set optim.lr=1e-4")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    seed: Seed = 0,
+) -> None:
+    """Train one recipe here and now, without Ray, Optuna or MLflow.
+
+    Example: harness train dannynet --data /data/stores/nih-256 --out runs/dannynet
+    """
+    from harness.core.machine import Machine
+    from harness.core.records import EpochReport
+
+    chosen = space_of(space, {})
+    recipe = chosen.recipe(chosen.default_values())
+    with in_set():
+        recipe = recipe.with_values(settings_of(settings or []))
+    from harness.data.store import ImageStore  # takes seconds, so a mistake above is told first
+    from harness.trial import run_trial
+
+    images = ImageStore.open(data.resolve())
+    recipe = recipe.with_values({"data.store": images.fingerprint, "seed": seed})
+
+    def report(epoch: EpochReport) -> None:
+        shown = (f"{key} {epoch.metrics[key]:.4f}" for key in ("train/loss", "val/loss"))
+        auroc = f"val AUROC {epoch.metrics['val/auroc_macro']:.4f}"
+        print(f"epoch {epoch.epoch}/{recipe.train.epochs}  {'  '.join(shown)}  {auroc}")
+
+    machine = Machine(store=images.path, num_threads=threads)
+    record = run_trial(recipe, machine, out.resolve(), report)
+    score = record.val.macro["auroc"]
+    shown = "-" if score is None else f"{score:.4f}"
+    print(f"kept epoch {record.best_epoch}: val AUROC {shown}\nwrote {out.resolve()}")
+
+
+def winners(
+    search: Annotated[str | None, typer.Option(help="Only of this search.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    results: Results = RESULTS,
+) -> None:
+    """Show the best completed trials of all searches, as MLflow has them.
+
+    Example: harness winners --search dannynet
+    """
+    from harness import tracking
+
+    rows = tracking.winners(results.resolve(), search=search, limit=limit)
+    if not rows:
+        raise HarnessError("no trial has completed yet: run `harness search` first, or again")
+    print_table(
+        ["search", "trial", "model", "val AUROC", "sampled"],
+        [
+            [row.search, row.run, row.model, f"{row.score:.4f}", show_values(row.values)]
+            for row in rows
+        ],
+    )
+    print("next: harness benchmark --search NAME, or harness ui to browse them")
+
+
+def benchmark(
+    plan: Annotated[str | None, typer.Argument(help="A plan: a file, or a shipped name.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Image store; without: the searches' own.")
+    ] = None,
+    search: Annotated[
+        list[str] | None, typer.Option("--search", help="In place of a plan: a search. Repeatable.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of a benchmark given by --search.")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds, where --search is given.")] = 3,
+    address: Address = None,
+    cpus_per_trial: CpusPerTrial = 1,
+    gpus_per_trial: GpusPerTrial = None,
+    results: Results = RESULTS,
+) -> None:
+    """Train winners and published recipes anew, score test once a seed, and write the table.
+
+    Examples: harness benchmark nih; harness benchmark --search dannynet --search chexnet
+    """
+    from harness.benchmark.plan import BenchmarkPlan
+
+    if (plan is None) == (not search):
+        raise HarnessError("name a plan, or searches with --search NAME")
+    chosen = (
+        BenchmarkPlan.load(plan)
+        if plan
+        else BenchmarkPlan.of_searches(
+            search or [], name=checked_name(name) if name else "", seeds=seeds
+        )
+    )
+    place = place_of(results, address, cpus_per_trial, gpus_per_trial)
+    from harness import jobs  # takes seconds, so a mistake above is told first
+
+    table = jobs.benchmark(chosen, store=data.resolve() if data else None, place=place)
+    say_table(table, place.results / chosen.name)
+    raise typer.Exit(3 if table.is_partial else 0)
+
+
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+    results: Results = RESULTS,
+) -> None:
+    """Open MLflow on what the searches and benchmarks have logged.
+
+    Example: harness ui --port 5001
+    """
+    from harness import tracking
+
+    tracking.serve_ui(results.resolve(), port)
+
+
+def quickstart(
+    images: Annotated[int, typer.Option(min=200, help="Synthetic images to draw.")] = 2400,
+    trials: Annotated[int, typer.Option(min=1, help="Trials of each of the three searches.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Final runs of each recipe.")] = 2,
+    results: Results = RESULTS,
+) -> None:
+    """The whole tour on synthetic images, in minutes: data, three searches, the table.
+
+    Example: harness quickstart
+    """
+    from harness.quickstart import run_quickstart
+
+    results = writable(results)
+    table = run_quickstart(results, num_images=images, num_trials=trials, num_seeds=seeds)
+    say_table(table, results / table.name)
+    raise typer.Exit(3 if table.is_partial else 0)
