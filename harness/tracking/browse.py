@@ -3,12 +3,11 @@
 import json
 import os
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mlflow.entities import Run as MlflowRun
 
@@ -83,8 +82,8 @@ def ui_environment() -> dict[str, str]:
     return os.environ | quiet
 
 
-def serve_ui(results: Path, port: int = 5000) -> int:
-    """Serve MLflow's pages until interrupted; gives the exit code.
+def serve_ui(results: Path, port: int = 5000) -> NoReturn:
+    """Become the server of MLflow's pages, so that whatever ends this process ends it too.
 
     Raises:
         HarnessError: There is nothing to serve, MLflow runs elsewhere, or the port is taken.
@@ -99,11 +98,9 @@ def serve_ui(results: Path, port: int = 5000) -> int:
             probe.bind((HOST, port))
         except OSError:
             raise HarnessError(f"port {port} is taken: choose another one") from None
-    server = subprocess.Popen(ui_command(results, port), env=ui_environment())
-    try:
-        return server.wait()
-    except KeyboardInterrupt:  # the terminal has told the server too
-        return server.wait()
+    command = ui_command(results, port)
+    sys.stdout.flush()
+    os.execve(command[0], command, ui_environment())
 
 
 def _check_exists(results: Path, uri: str | None) -> None:
