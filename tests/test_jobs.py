@@ -19,7 +19,7 @@ FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
 
 def place_at(results):
     return jobs.Place(
-        results=results, resources=Resources(cpus=1, gpus=0), console=Console(quiet=True)
+        results=results, resources=Resources(cpus=2, gpus=0), console=Console(quiet=True)
     )
 
 

@@ -28,7 +28,7 @@ TOY = {
     "optim.lr": 3e-3,
     "augment.crop_scale_min": 0.6,
     "train.batch_size": 32,
-    "train.epochs": 4,
+    "train.epochs": 3,
 }
 
 
@@ -66,7 +66,7 @@ def test_a_run_learns_and_writes_all_of_it(finished, recipe, toy_store):
     assert finished.status.outcome is Outcome.COMPLETED
     assert finished.recipe == record.recipe == recipe
     assert record.run_id == recipe.run_id
-    assert len(finished.epochs) == record.num_epochs == 4
+    assert len(finished.epochs) == record.num_epochs == 3
     assert finished.epochs[-1].metrics["train/loss"] < finished.epochs[0].metrics["train/loss"]
     assert record.val.macro["auroc"] > 0.6
     assert record.provenance.split_sha256 == make_split(toy_store, "official").sha256
@@ -94,7 +94,7 @@ def test_another_seed_gives_another_run(finished, recipe, machine, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["densenet_mini", "vit_mini"])
-@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize("epoch", [1, 2])
 def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(
     model, epoch, recipe, machine, tmp_path
 ):
@@ -130,7 +130,7 @@ def test_a_line_that_the_checkpoint_does_not_know_is_written_once(recipe, machin
     extra = json.loads(lines[-1]) | {"epoch": 3}
     metrics.write_text("".join(lines) + json.dumps(extra) + "\n" + '{"epoch": 4, "metr')
     run_trial(recipe, machine, tmp_path / "run")
-    assert [report.epoch for report in RunDirectory(tmp_path / "run").epochs] == [1, 2, 3, 4]
+    assert [report.epoch for report in RunDirectory(tmp_path / "run").epochs] == [1, 2, 3]
 
 
 def test_best_weights_lost_to_a_crash_come_back_from_the_checkpoint(recipe, machine, tmp_path):

@@ -31,8 +31,10 @@ def test_from_the_release_to_the_table(nih_sample, tmp_path, monkeypatch, capsys
     assert harness(monkeypatch, "data", "show", store) == 0
     assert "Effusion" in capsys.readouterr().out
 
+    cores = ("--cpus-per-trial", 2)
     settings = [word for value in SMALL for word in ("--set", value)]
-    search = ("search", "dannynet", "--data", store, "--trials", 3, "--results", results, *settings)
+    search = ("search", "dannynet", "--data", store, "--trials", 3, "--results", results)
+    search += (*cores, *settings)
     assert harness(monkeypatch, *search) == 0
     assert "t0000-" in capsys.readouterr().out
     trials = [RunDirectory(path) for path in sorted(results.glob("searches/dannynet/t*"))]
@@ -41,7 +43,7 @@ def test_from_the_release_to_the_table(nih_sample, tmp_path, monkeypatch, capsys
     assert trials[0].provenance.store_source == "nih"
 
     benchmark = ("benchmark", "--search", "dannynet", "--seeds", 1, "--results", results)
-    assert harness(monkeypatch, *benchmark, "--name", "sample") == 0
+    assert harness(monkeypatch, *benchmark, *cores, "--name", "sample") == 0
     table = json.loads((results / "sample" / "table.json").read_text())
     assert table["caption"]["num_images"] == 99
     assert not table["caption"]["is_synthetic"]

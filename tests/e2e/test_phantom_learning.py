@@ -10,8 +10,8 @@ from harness.trial import run_trial, score_test
 
 @pytest.mark.timeout(600)
 def test_a_trained_network_lies_between_chance_and_perfection(tmp_path):
-    store = make_phantom(tmp_path / "phantom", num_images=2400, size_px=64, seed=1)
-    space = SearchSpace.load("dannynet-mini").with_base({"optim.lr": 4e-3, "train.epochs": 12})
+    store = make_phantom(tmp_path / "phantom", num_images=2000, size_px=64, seed=1)
+    space = SearchSpace.load("dannynet-mini").with_base({"optim.lr": 4e-3, "train.epochs": 10})
     recipe = space.recipe(space.default_values())
     recipe = recipe.with_values({"data.store": store.fingerprint})
     machine = Machine(store=store.path, device="cpu")

@@ -8,11 +8,11 @@ import time
 import pytest
 from mlflow.tracking import MlflowClient
 
-TRIALS, SEEDS = 2, 1
+TRIALS, SEEDS = 1, 1
 
 
 def quickstart(results) -> str:
-    words = ("quickstart", "--results", results, "--images", 400, "--trials", TRIALS)
+    words = ("quickstart", "--results", results, "--images", 200, "--trials", TRIALS)
     done = subprocess.run(
         [sys.executable, "-m", "harness", *map(str, words), "--seeds", str(SEEDS)],
         capture_output=True, text=True, check=False,
