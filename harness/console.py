@@ -12,7 +12,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from harness.benchmark.table import ComparisonTable
     from harness.data.store import ImageStore
+    from harness.search.estimate import Estimate
     from harness.search.leaderboard import TrialSummary
+    from harness.search.standing import Standing
 
 WIDTH_WHEN_PIPED = 10_000
 NUM_LEADERS = 10
@@ -85,7 +87,7 @@ def say_leaderboard(trials: Sequence["TrialSummary"], search_dir: Path) -> None:
         ]
         for trial in trials[:NUM_LEADERS]
     ]
-    headers = ["trial", "outcome", "val AUROC", "kept epoch", "changed against the published"]
+    headers = ["trial", "outcome", "val AUROC", "kept epoch", "changed against the default"]
     print_table(headers, rows)
     if len(trials) > NUM_LEADERS:
         print(f"and {len(trials) - NUM_LEADERS} more")
@@ -96,11 +98,59 @@ def say_leaderboard(trials: Sequence["TrialSummary"], search_dir: Path) -> None:
         print(f"and {len(failures) - NUM_FAILURES} more failed; each status.json says why")
     print(f"wrote {search_dir}")
     if not trials or trials[0].status.outcome != "completed":
-        print("next: no trial has completed; mend the cause, and search under another --name")
+        print(
+            f"next: no trial has completed; mend the cause and harness retry {search_dir.name}, or "
+            "search under another --name"
+        )
         return
-    changed = show_changes(trials[0].changes) or "nothing: the published recipe itself"
+    changed = show_changes(trials[0].changes) or "nothing: the default recipe itself"
     print(f"the best, {trials[0].name}, changed {changed}")
     print(f"next: harness benchmark --search {search_dir.name}, or harness ui to browse MLflow")
+
+
+def say_estimates(estimates: Mapping[str, "Estimate"]) -> None:
+    """What each search would take; nothing has been begun."""
+    for name, estimate in estimates.items():
+        print(f"search {name}, of which {estimate.num_trials} trials are to be made")
+        width = max(len(what) for what, _ in estimate.rows())
+        for what, text in estimate.rows():
+            print(f"  {what:<{width}}  {text}")
+    print("nothing was begun; next: the same command without --dry-run")
+
+
+def say_status(standing: "Standing") -> None:
+    """How a search stands."""
+    plan, counts = standing.plan, standing.counts
+    parts = [f"{count} {outcome}" for outcome, count in counts.items()]
+    driver = f"driven by {standing.driver}" if standing.driver else "not running"
+    print(f"search {plan.name}: {driver}")
+    print(f"{plan.num_trials} trials: {', '.join([*parts, f'{standing.num_new} not begun'])}")
+    if standing.running:
+        rows = [
+            [
+                trial.name,
+                f"{trial.num_epochs}/{trial.recipe.train.epochs}",
+                "-" if trial.score is None else f"{trial.score:.4f}",
+                show_changes(trial.changes),
+            ]
+            for trial in standing.running
+        ]
+        print_table(["running", "epoch", "val AUROC", "changed against the default"], rows)
+    if standing.best is not None:
+        print(f"best so far: val AUROC {standing.best.score:.4f}  {standing.best.name}")
+    for trial in standing.failed[:NUM_FAILURES]:
+        print(f"{trial.name} {trial.status}: {trial.status.message.partition(LINE)[0]}")
+    if len(standing.failed) > NUM_FAILURES:
+        print(f"and {len(standing.failed) - NUM_FAILURES} more failed")
+    print(f"{standing.gpu_hours:.2f} GPU-hours; {standing.num_bytes / 1e6:.1f} MB on disk")
+    if standing.driver:
+        print(f"next: harness stop {plan.name}, or harness cancel {plan.name}")
+    elif standing.failed:
+        print(f"next: harness retry {plan.name}, then the same harness search command")
+    elif standing.num_new or any(not outcome.is_final for outcome in counts):
+        print("next: the same harness search command, which goes on")
+    else:
+        print(f"next: harness benchmark --search {plan.name}")
 
 
 def say_table(table: "ComparisonTable", folder: Path) -> None:

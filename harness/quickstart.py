@@ -10,7 +10,7 @@ from harness.benchmark.table import ComparisonTable
 from harness.console import progress_bar
 from harness.core.space import SearchSpace
 from harness.data.phantom import make_phantom
-from harness.jobs import Place, benchmark, search
+from harness.jobs import Place, SearchOrder, benchmark, search
 from harness.search.ray_session import Resources
 
 SIZE_PX = 64
@@ -26,6 +26,6 @@ def run_quickstart(
     if not (store / "manifest.json").exists():
         with progress_bar("drawing SYNTHETIC radiographs") as progress:
             make_phantom(store, num_images=num_images, size_px=SIZE_PX, progress=progress)
-    for name in plan.searches:
-        search(SearchSpace.load(name), store=store, num_trials=num_trials, name=name, place=place)
+    spaces = {name: SearchSpace.load(name) for name in plan.searches}
+    search(spaces, store=store, order=SearchOrder(num_trials=num_trials), place=place)
     return benchmark(plan, store=store, place=place)

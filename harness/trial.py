@@ -3,23 +3,24 @@
 Ray, the benchmark and `harness train` all call it; nothing below it knows them.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from harness.core.errors import DivergedError, HarnessError
+from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
+from harness.core.locks import held
 from harness.core.machine import Machine
+from harness.core.memory import MemoryFloorError
 from harness.core.predictions import Predictions
 from harness.core.provenance import git_state, package_versions
 from harness.core.recipe import Recipe
 from harness.core.records import (
     EpochReport,
     Evaluation,
-    FailureReason,
     Outcome,
     Provenance,
     RunRecord,
@@ -27,15 +28,26 @@ from harness.core.records import (
 )
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
-from harness.data.batches import Batches
-from harness.data.splits import Split, make_split
+from harness.data.splits import Split
 from harness.data.store import ImageStore
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.thresholds import tune_thresholds
 from harness.models.zoo import Network, build_network
 from harness.training.checkpoint import load_weights
+from harness.training.failures import failures_written_to, first_line, memory_failure
+from harness.training.parts import (
+    Parts,
+    as_predictions,
+    check_val_labels,
+    make_batches,
+    open_data,
+)
 from harness.training.runtime import describe_device, num_threads, resolve_device
-from harness.training.trainer import EVAL_BATCH_SIZE, Progress, Trainer, predict
+from harness.training.thrift import Thrift, free_memory
+from harness.training.trainer import Progress, Trainer, predict
+
+LOCK_WAIT_S = 60.0
+"""How long a run waits for the process that made it before and is dying."""
 
 
 def ignore(report: EpochReport) -> None:
@@ -53,20 +65,31 @@ def run_trial(
     Called again on the same folder it continues; a finished run is returned as it is. `report`
     is called after each epoch, when all of that epoch is on disk. The test set is not touched.
 
+    Out of memory, the run goes on from its last checkpoint at the next memory level, which
+    changes its needs and not its numbers.
+
     Raises:
         HarnessError: The store, the split, the weights or the machine do not fit the recipe, or
             the folder holds a run of another recipe.
+        LockedError: Another process trains in this folder; its status is left alone.
+        DiskFullError: There is too little space.
+        MemoryFloorError: There is too little memory at any level.
         DivergedError: A loss was not finite.
     """
     run = RunDirectory(run_dir)
     _check_same_recipe(run, recipe)
-    if (record := run.record) is not None:
+    if run.status.outcome is Outcome.COMPLETED and (record := run.record) is not None:
         return record
-    run.path.mkdir(parents=True, exist_ok=True)
-    run.write_recipe(recipe)
-    run.set_status(Status(outcome=Outcome.RUNNING))
-    with _failures_written_to(run), num_threads(machine.num_threads):
-        return _train(recipe, machine, run, report)
+    with held(run.lock_file, wait_s=LOCK_WAIT_S):
+        if (record := run.record) is not None:
+            _complete(run)  # the process that wrote it came no further
+            return record
+        with failures_written_to(run), num_threads(machine.num_threads):
+            run.write_recipe(recipe)
+            run.set_status(Status(outcome=Outcome.RUNNING))
+            store, split = open_data(recipe, machine)
+            check_val_labels(store, split)
+            return _train(_Trial(recipe, machine, run, report, store, split))
 
 
 def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
@@ -78,30 +101,6 @@ def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
             f"{run.path}: holds a run of another recipe: {told}; take another folder, or the same "
             "recipe to continue it"
         )
-
-
-@contextmanager
-def _failures_written_to(run: RunDirectory) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        reason, message = name_failure(error)
-        run.set_status(Status(outcome=Outcome.FAILED, reason=reason, message=message))
-        raise
-
-
-def name_failure(error: Exception) -> tuple[FailureReason, str]:
-    """The reason and the one-line message under which an error is recorded."""
-    reasons: dict[type[Exception], FailureReason] = {
-        DivergedError: FailureReason.DIVERGED,
-        torch.OutOfMemoryError: FailureReason.OUT_OF_MEMORY,
-        MemoryError: FailureReason.HOST_MEMORY,
-        HarnessError: FailureReason.DATA,
-    }
-    for kind, reason in reasons.items():
-        if isinstance(error, kind):
-            return reason, str(error)
-    return FailureReason.CODE, f"{type(error).__name__}: {error}"
 
 
 def score_test(machine: Machine, run_dir: Path) -> Evaluation:
@@ -116,50 +115,77 @@ def score_test(machine: Machine, run_dir: Path) -> Evaluation:
     if (evaluation := run.test_evaluation) is not None:
         return evaluation
     recipe, thresholds = run.recipe, run.thresholds
-    if recipe is None or thresholds is None or run.record is None:
+    if recipe is None or thresholds is None or (record := run.record) is None:
         raise HarnessError(f"{run_dir}: not a finished run, so its test set stays shut")
-    with _failures_written_to(run), num_threads(machine.num_threads):
+    with (
+        held(run.lock_file, wait_s=LOCK_WAIT_S),
+        failures_written_to(run),
+        num_threads(machine.num_threads),
+    ):
+        if (evaluation := run.test_evaluation) is not None:
+            return evaluation  # made while we waited
         store, split = open_data(recipe, machine)
         # Every weight is in the run's own file, so none is fetched.
         network = build(recipe.with_values({"model.weights": "none"}), machine)
         load_weights(run.best_weights, network.backbone)
         batches = make_batches(store, split.test, machine)
         logit_NL, _ = predict(network, batches, recipe)
-    predictions = as_predictions(torch.sigmoid(logit_NL).numpy(), store, split.test)
-    predictions.save(run.predictions_file("test"))
-    evaluation = evaluate(
-        predictions, thresholds=thresholds, rule=run.record.val.threshold_rule, part="test"
-    )
-    run.write_test_evaluation(evaluation)
+        predictions = as_predictions(torch.sigmoid(logit_NL).numpy(), store, split.test)
+        predictions.save(run.predictions_file("test"))
+        evaluation = evaluate(
+            predictions, thresholds=thresholds, rule=record.val.threshold_rule, part="test"
+        )
+        run.write_test_evaluation(evaluation)
+        _complete(run)  # it may have failed here before
     return evaluation
 
 
-def open_data(recipe: Recipe, machine: Machine) -> tuple[ImageStore, Split]:
-    """The store and the split of a recipe.
+@dataclass(frozen=True)
+class _Trial:
+    """What `run_trial` was asked for, and the data that it opened."""
 
-    Raises:
-        HarnessError: The store at this path is not the one that the recipe is bound to.
-    """
-    store = ImageStore.open(machine.store)
-    if recipe.data.store != store.fingerprint:
-        raise HarnessError(
-            f"{machine.store}: the recipe belongs to the store {recipe.data.store[:12] or '-'}, "
-            f"this one is {store.fingerprint[:12]}"
-        )
-    return store, make_split(store, recipe.data.split)
+    recipe: Recipe
+    machine: Machine
+    run: RunDirectory
+    report: Callable[[EpochReport], None]
+    store: ImageStore
+    split: Split
 
 
-def _train(
-    recipe: Recipe, machine: Machine, run: RunDirectory, report: Callable[[EpochReport], None]
-) -> RunRecord:
-    store, split = open_data(recipe, machine)
-    _check_val_labels(store, split)
-    network = build(recipe, machine)
-    provenance = _provenance(store, split, network, machine)
+def _train(trial: _Trial) -> RunRecord:
+    """Train at the run's memory level, and at the next where it does not fit."""
+    recipe, run = trial.recipe, trial.run
+    while True:
+        network = build(recipe, trial.machine)
+        thrift = _thrift(run, network, recipe.train.batch_size)
+        try:
+            return _train_network(trial, network, thrift)
+        except Exception as error:
+            if (reason := memory_failure(error)) is None:
+                raise
+            why = first_line(error)
+        # Not within the clause above: its traceback holds all that was in memory.
+        del network
+        free_memory()
+        run.lower_memory(why, reason)
+
+
+def _thrift(run: RunDirectory, network: Network, batch_size: int) -> Thrift:
+    """What the run's memory level means; past the last one it stays at that, for another try."""
+    memory = run.memory
+    try:
+        return Thrift.of(network.backbone, batch_size, memory)
+    except MemoryFloorError:
+        run.write_memory(memory.one_back())
+        raise
+
+
+def _train_network(trial: _Trial, network: Network, thrift: Thrift) -> RunRecord:
+    recipe, machine, run = trial.recipe, trial.machine, trial.run
+    store, split = trial.store, trial.split
+    provenance = _provenance(trial, network)
     run.write_provenance(provenance)
-    trainer = Trainer(
-        recipe,
-        network,
+    parts = Parts(
         train=make_batches(
             store,
             split.train,
@@ -167,23 +193,18 @@ def _train(
             batch_size=recipe.train.batch_size,
             seed=derive_seed(recipe.seed, "order"),
         ),
-        val=make_batches(store, split.val, machine),
-        run=run,
+        val=make_batches(store, split.val, machine, batch_size=thrift.eval_batch_size),
     )
-    progress = trainer.fit(report)
+    trainer = Trainer(recipe, network, parts=parts, run=run, thrift=thrift)
+
+    def keep_scores(score_NL: np.ndarray) -> None:
+        """A run that is stopped later has the predictions of its best epoch."""
+        as_predictions(score_NL, store, split.val).save(run.predictions_file("val"))
+
+    progress = trainer.fit(trial.report, keep_scores)
     assert trainer.best_score_NL is not None
     predictions = as_predictions(trainer.best_score_NL, store, split.val)
     return _finish(run, recipe, provenance, progress, predictions)
-
-
-def _check_val_labels(store: ImageStore, split: Split) -> None:
-    """Refuse a validation part by which no epoch could be told from another."""
-    label_NL = store.label_NL[split.val]
-    if not (label_NL.any(axis=0) & ~label_NL.all(axis=0)).any():
-        raise HarnessError(
-            f"{store.path}: no finding is both present and absent among the {len(split.val)} "
-            f"validation images of the split {split.name!r}, so no AUROC can be computed"
-        )
 
 
 def _finish(
@@ -209,9 +230,14 @@ def _finish(
         val=evaluate(predictions, thresholds=thresholds, rule=rule, part="val"),
     )
     run.write_record(record)
+    _complete(run)
+    return record
+
+
+def _complete(run: RunDirectory) -> None:
+    """What follows from a record."""
     run.set_status(Status(outcome=Outcome.COMPLETED))
     run.checkpoint.unlink(missing_ok=True)
-    return record
 
 
 def build(recipe: Recipe, machine: Machine) -> Network:
@@ -225,42 +251,19 @@ def build(recipe: Recipe, machine: Machine) -> Network:
     return network.to(resolve_device(machine))
 
 
-def make_batches(
-    store: ImageStore,
-    index_N: np.ndarray,
-    machine: Machine,
-    *,
-    batch_size: int = EVAL_BATCH_SIZE,
-    seed: int | None = None,
-) -> Batches:
-    """Batches on the machine's device: shuffled by `seed`, or in order for evaluation."""
-    return Batches(store, index_N, batch_size=batch_size, device=resolve_device(machine), seed=seed)
-
-
-def as_predictions(score_NL: np.ndarray, store: ImageStore, index_N: np.ndarray) -> Predictions:
-    """Scores of some of a store's images beside what the store knows of them."""
-    rows = store.table.iloc[index_N]
-    return Predictions(
-        score_NL=score_NL.astype(np.float32),
-        label_NL=store.label_NL[index_N],
-        image_ids=rows["image"].to_numpy(dtype=np.str_),
-        patient_ids=rows["patient"].to_numpy(dtype=np.str_),
-        findings=store.findings,
-    )
-
-
-def _provenance(store: ImageStore, split: Split, network: Network, machine: Machine) -> Provenance:
+def _provenance(trial: _Trial, network: Network) -> Provenance:
     commit, is_dirty = git_state()
-    manifest = store.manifest
+    manifest = trial.store.manifest
     return Provenance(
         git_commit=commit,
         git_dirty=is_dirty,
         versions=package_versions(),
-        device=describe_device(resolve_device(machine)),
-        split=split.name,
-        split_sha256=split.sha256,
+        device=describe_device(resolve_device(trial.machine)),
+        split=trial.split.name,
+        split_sha256=trial.split.sha256,
         store_source=f"{manifest.source} (SYNTHETIC)" if manifest.is_synthetic else manifest.source,
         labels_sha256=manifest.labels_sha256,
         weights=network.weights_note,
         num_parameters=sum(weight.numel() for weight in network.backbone.parameters()),
+        memory_level=trial.run.memory.level,
     )

@@ -1,6 +1,8 @@
-"""What all tests share: a toy store that a small network can learn, and the real sample."""
+"""What all tests share: a toy store that a small network can learn, the real sample, commands."""
 
 import os
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pandas as pd
 import pytest
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # else `uv run pytest` is packed
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +41,37 @@ def toy_images(num_images: int, *, seed: int = 0) -> tuple[np.ndarray, pd.DataFr
     return images, table.assign(**{name: label_NL[:, i] for i, name in enumerate(FINDINGS)})
 
 
+@pytest.fixture
+def alone(monkeypatch, tmp_path) -> None:
+    """A folder to stand in, no settings of the machine's, and no network to wait for."""
+    for name in ("HARNESS_DEBUG", "HARNESS_RESULTS", "MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+def run_command(patch: pytest.MonkeyPatch, *words: object) -> int:
+    """The exit code of a command that is run in this process, where all is imported already."""
+    from harness.cli import main
+
+    patch.setattr("sys.argv", ["harness", *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+@pytest.fixture
+def harness(monkeypatch, capsys):
+    """Runs a command; gives its exit code, and what it said on stdout and stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = run_command(monkeypatch, *words)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def toy_store(tmp_path_factory):
     """A store of 240 toy images."""
@@ -63,3 +97,38 @@ def nih_sample() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real sample is not there: {folder.name} in shared/data")
     return folder
+
+
+@pytest.fixture
+def make_disk(tmp_path):
+    """Makes a file system of its own, of so many MB, in a folder; needs the rights to mount."""
+    folders = []
+
+    def make(num_mb: int) -> Path:
+        folder = tmp_path / f"disk{len(folders)}"
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={num_mb}m", "tmpfs", str(folder)]
+        try:
+            done = subprocess.run(mount, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            pytest.skip("there is no mount here")
+        if done.returncode:
+            pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+        folders.append(folder)
+        return folder
+
+    yield make
+    for folder in folders:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def fill_disk():
+    """Leaves not a byte on the file system of a folder."""
+
+    def fill(folder: Path) -> None:
+        with (folder / "filler").open("wb", buffering=0) as stream, suppress(OSError):
+            while True:
+                stream.write(bytes(4096))
+
+    return fill

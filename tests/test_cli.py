@@ -19,27 +19,7 @@ from harness.core.run_dir import RunDirectory
 from harness.core.space import shipped_spaces
 
 SMALL = ["--set", "data.resize_px=32", "--set", "data.input_px=32"]
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path):
-    for name in ("HARNESS_DEBUG", "HARNESS_RESULTS", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def harness(monkeypatch, capsys):
-    """Runs a command; gives its exit code, and what it said on stdout and stderr."""
-
-    def run(*words) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["harness", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        said = capsys.readouterr()
-        return int(end.value.code or 0), said.out, said.err
-
-    return run
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 # Help -------------------------------------------------------------------------------------------
@@ -137,9 +117,8 @@ def test_an_interrupt_is_one_line_and_130(harness, monkeypatch):
 
 def test_a_defect_keeps_its_trace(harness, monkeypatch):
     end_with(monkeypatch, ZeroDivisionError())
-    monkeypatch.setattr("sys.argv", ["harness", "spaces", "x"])
     with pytest.raises(ZeroDivisionError):
-        cli.main()
+        harness("spaces", "x")
 
 
 # Going on ---------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from rich.console import Console
 from harness import jobs, tracking
 from harness.benchmark.plan import BenchmarkPlan
 from harness.core.errors import HarnessError
-from harness.core.records import Outcome
+from harness.core.ledger import Ledger
+from harness.core.records import Outcome, Status
 from harness.core.space import SearchSpace
+from harness.jobs.search import _Job
 from harness.search.ray_session import Resources
 
 FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
@@ -24,10 +26,13 @@ def place_at(results):
 
 
 def search(store, results, num_trials):
-    return jobs.search(
-        SearchSpace.load("dannynet-mini").with_base(FAST),
-        store=store.path, num_trials=num_trials, name="toy", place=place_at(results),
-    )  # fmt: skip
+    boards = jobs.search(
+        {"toy": SearchSpace.load("dannynet-mini").with_base(FAST)},
+        store=store.path,
+        order=jobs.SearchOrder(num_trials=num_trials),
+        place=place_at(results),
+    )
+    return boards["toy"]
 
 
 def benchmark(results):
@@ -70,11 +75,11 @@ def test_one_filter_finds_the_trials_of_a_search(done):
     assert len(found) == len(board)
 
 
-def test_the_benchmark_has_the_winner_and_the_published_recipe(done):
+def test_the_benchmark_has_the_winner_and_the_default_point(done):
     results, board, table = done
     winner = next(row for row in table.rows if row.is_winner)
     assert winner.trial == board[0].name
-    assert any(row.is_published for row in table.rows)
+    assert any(row.is_default for row in table.rows)
     assert not table.is_partial
     assert (results / "final" / "table.md").exists()
     assert json.loads((results / "final" / "table.json").read_text())["name"] == "final"
@@ -116,12 +121,12 @@ def test_mlflow_is_rebuilt_from_the_folders(done, toy_store, tmp_path):
 
 def test_a_failed_final_run_is_a_gap_with_its_reason(done, toy_store, tmp_path):
     """A final run that diverged stays failed, and its cell says so."""
-    from harness.core.records import FailureReason, Status
+    from harness.core.records import FailureReason
     from harness.core.run_dir import RunDirectory
 
     results, _, _ = done
     shutil.copytree(results, tmp_path / "results")
-    path = next((tmp_path / "results" / "final" / "runs").glob("toy-published-*"))
+    path = next((tmp_path / "results" / "final" / "runs").glob("toy-default-*"))
     for name in ("record.json", "test.json"):
         (path / name).unlink()
     status = Status(
@@ -143,5 +148,42 @@ def test_a_search_that_cannot_start_leaves_no_search(toy_store, tmp_path):
     )
     space = SearchSpace.load("dannynet-mini").with_base(FAST)
     with pytest.raises(HarnessError, match="1 GPU"):
-        jobs.search(space, store=toy_store.path, num_trials=2, name="toy", place=place)
+        jobs.search(
+            {"toy": space},
+            store=toy_store.path,
+            order=jobs.SearchOrder(num_trials=2),
+            place=place,
+        )
     assert not (tmp_path / "results" / "searches").exists()
+
+
+def num_trials_of(results, store, order):
+    """The trials in all that an order comes to, beside what there is."""
+    spaces = {"toy": SearchSpace.load("dannynet-mini").with_base(FAST)}
+    (plan,) = _Job(spaces, store.path, order, place_at(results)).plans
+    return plan.num_trials
+
+
+def test_an_extension_is_on_top_and_goes_on_where_it_was_cut_short(done, toy_store, tmp_path):
+    results, _, _ = done
+    order = jobs.SearchOrder(num_trials=3, is_extension=True)
+    assert num_trials_of(tmp_path / "none", toy_store, order) == 3
+    assert num_trials_of(results, toy_store, order) == 4 + 3
+    shutil.copytree(results, tmp_path / "results")
+    ledger = Ledger(tmp_path / "results" / "searches" / "toy" / "ledger.jsonl")
+    ledger.note(ledger.trials[-1], Status(outcome=Outcome.PREEMPTED))
+    assert num_trials_of(tmp_path / "results", toy_store, order) == 4
+
+
+def test_only_the_best_trials_keep_weights(done, toy_store, tmp_path):
+    results, board, _ = done
+    shutil.copytree(results, tmp_path / "results")
+    order = jobs.SearchOrder(num_trials=5, keep=1)
+    spaces = {"toy": SearchSpace.load("dannynet-mini").with_base(FAST)}
+    board = jobs.search(
+        spaces, store=toy_store.path, order=order, place=place_at(tmp_path / "results")
+    )["toy"]
+    kept = [trial.name for trial in board if (trial.path / "best.safetensors").exists()]
+    assert kept == [board[0].name]
+    assert all((trial.path / "predictions_val.npz").exists() for trial in board)
+    assert not any((trial.path / "last.ckpt").exists() for trial in board)

@@ -1,23 +1,28 @@
-"""A recipe becomes a finished run directory: whole, resumed, diverged, and scored once."""
+"""A recipe becomes a finished run directory: whole, resumed, short of something, scored once."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from harness.core.errors import DivergedError, HarnessError
+from harness.core.errors import DiskFullError, DivergedError, HarnessError
+from harness.core.locks import LockedError, held, is_held
 from harness.core.machine import Machine
+from harness.core.memory import MemoryFloorError
 from harness.core.recipe import Recipe
-from harness.core.records import FailureReason, Outcome
+from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.data.splits import make_split
 from harness.evaluation.evaluate import evaluate
+from harness.evaluation.metrics import macro_auroc
 from harness.trial import run_trial, score_test
 
 TOY = {
@@ -59,6 +64,11 @@ def without_times(run: RunDirectory) -> list[dict[str, float]]:
 
 class StopError(Exception):
     """The end of a worker, as far as a test can bring it about within its own process."""
+
+
+def stop_after_two(report):
+    if report.epoch == 2:
+        raise StopError
 
 
 def test_a_run_learns_and_writes_all_of_it(finished, recipe, toy_store):
@@ -118,10 +128,6 @@ def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(
 
 def test_a_line_that_the_checkpoint_does_not_know_is_written_once(recipe, machine, tmp_path):
     """The process dies between an epoch's line and its checkpoint."""
-
-    def stop_after_two(report):
-        if report.epoch == 2:
-            raise StopError
 
     with pytest.raises(StopError):
         run_trial(recipe, machine, tmp_path / "run", stop_after_two)
@@ -237,3 +243,198 @@ def test_the_kept_weights_give_the_kept_predictions(finished, machine, toy_store
 def test_test_stays_shut_before_the_run_has_finished(machine, tmp_path):
     with pytest.raises(HarnessError, match="not a finished run"):
         score_test(machine, Path(tmp_path))
+
+
+# Shortages ----------------------------------------------------------------------------------
+
+
+def test_out_of_memory_goes_on_from_the_checkpoint_with_the_same_numbers(
+    finished, recipe, machine, tmp_path
+):
+    told = []
+
+    def fail_once(report):
+        told.append(report.epoch)
+        if told == [1]:
+            raise MemoryError("after the first epoch")
+
+    record = run_trial(recipe, machine, tmp_path / "run", fail_once)
+    run = RunDirectory(tmp_path / "run")
+    assert told == [1, 2, 3]
+    assert run.status.outcome is Outcome.COMPLETED
+    assert record.provenance.memory_level == int(run.memory) == 1
+    assert run.memory.shortages[0].why == "after the first epoch"
+    assert without_times(run) == without_times(finished)
+    assert run.best_weights.read_bytes() == finished.best_weights.read_bytes()
+
+
+def test_a_run_that_its_driver_has_made_thrifty_has_the_same_numbers(
+    finished, recipe, machine, tmp_path
+):
+    run = RunDirectory(tmp_path / "run")
+    run.lower_memory("its worker was killed")
+    record = run_trial(recipe, machine, run.path)
+    assert record.provenance.memory_level == 1
+    assert without_times(run) == without_times(finished)
+
+
+def test_past_the_last_level_a_run_has_failed_and_may_be_tried_again(recipe, machine, tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    for why in ("killed once", "killed twice"):
+        run.lower_memory(why)
+    with pytest.raises(MemoryFloorError, match="killed twice"):
+        run_trial(recipe, machine, run.path)
+    assert (run.status.outcome, run.status.reason) == (Outcome.FAILED, FailureReason.HOST_MEMORY)
+    assert int(run.memory) == 1
+    run_trial(recipe, machine, run.path)
+    assert run.status.outcome is Outcome.COMPLETED
+
+
+TIGHT = """
+import resource, sys
+from pathlib import Path
+from harness.core.machine import Machine
+from harness.core.recipe import Recipe
+from harness.trial import run_trial
+
+store, folder = map(Path, sys.argv[1:])
+machine = Machine(store=store, device="cpu")
+recipe = Recipe.model_validate_json(sys.stdin.read())
+
+def run(name, **values):
+    values = {path.replace("__", "."): value for path, value in values.items()}
+    run_trial(recipe.with_values(values), machine, folder / name)
+
+def leave(num_mb):
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + num_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, -1))
+
+small = {"data__resize_px": 32, "data__input_px": 32}
+run("warm", **small)  # all of the code is loaded
+leave(50)
+try:
+    run("floor")
+except Exception as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+run("warm_vit", **small, model__name="test_vit")
+leave(180)
+run("fits", model__name="test_vit")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a limit of the address space")
+def test_a_process_that_is_short_of_memory_trains_what_can_be_trained(recipe, machine, tmp_path):
+    """A real limit: pieces of the batch fit into what is left, and recomputing alone does not.
+
+    What is freed goes back to the system at once (mallopt(3)), else the heap's holes decide.
+    """
+    large = {"data.resize_px": 128, "data.input_px": 128, "train.batch_size": 192}
+    recipe = recipe.with_values(large | {"train.epochs": 1})
+    process = subprocess.run(
+        [sys.executable, "-c", TIGHT, str(machine.store), str(tmp_path)],
+        input=recipe.model_dump_json(), text=True, capture_output=True, check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "100000"},
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    fits, floor = (RunDirectory(tmp_path / name) for name in ("fits", "floor"))
+    assert fits.status.outcome is Outcome.COMPLETED
+    assert fits.record.provenance.memory_level == int(fits.memory) >= 1
+    assert "can't allocate memory" in fits.memory.shortages[0].why
+    assert (floor.status.outcome, floor.status.reason) == (
+        Outcome.FAILED, FailureReason.HOST_MEMORY
+    )  # fmt: skip
+    assert "recomputed instead of kept" in floor.status.message
+    assert "smaller train.batch_size" in process.stdout
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+def test_a_gpu_that_is_short_of_memory_trains_what_can_be_trained(recipe, toy_store, tmp_path):
+    """As above, on a GPU of which this process may use a small part."""
+    machine = Machine(store=toy_store.path, device="cuda")
+    large = {"data.resize_px": 224, "data.input_px": 224, "train.batch_size": 192}
+    recipe = recipe.with_values(large | {"train.epochs": 1, "model.name": "test_vit"})
+    run_trial(recipe.with_values({"train.batch_size": 4}), machine, tmp_path / "warm")
+    torch.cuda.empty_cache()
+    _, total = torch.cuda.mem_get_info()
+    for name, num_mb in (("fits", 300), ("floor", 1)):
+        limit = (torch.cuda.memory_reserved() + num_mb * 2**20) / total
+        torch.cuda.set_per_process_memory_fraction(limit)
+        with suppress(MemoryFloorError, torch.OutOfMemoryError):  # the latter for the weights
+            run_trial(recipe, machine, tmp_path / name)
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    fits, floor = (RunDirectory(tmp_path / name) for name in ("fits", "floor"))
+    assert fits.status.outcome is Outcome.COMPLETED
+    assert fits.record.provenance.memory_level >= 1
+    assert floor.status.reason is FailureReason.OUT_OF_MEMORY
+
+
+def test_a_disk_on_which_a_run_could_not_end_is_refused_at_once(recipe, machine, make_disk):
+    run = RunDirectory(make_disk(8) / "run")
+    with pytest.raises(DiskFullError, match=r"last\.ckpt: .* to stay free"):
+        run_trial(recipe, machine, run.path)
+    assert (run.status.outcome, run.status.reason) == (Outcome.FAILED, FailureReason.DISK)
+    assert run.epochs == []
+
+
+def test_a_run_goes_on_once_there_is_space_again(
+    finished, recipe, machine, make_disk, fill_disk
+):  # fmt: skip
+    disk = make_disk(24)
+    run = RunDirectory(disk / "run")
+
+    def fill(report):
+        if report.epoch == 1:
+            fill_disk(disk)
+
+    with pytest.raises(DiskFullError):
+        run_trial(recipe, machine, run.path, fill)
+    assert (run.status.outcome, run.status.reason) == (Outcome.FAILED, FailureReason.DISK)
+    (disk / "filler").unlink()
+    run_trial(recipe, machine, run.path)
+    assert run.status.outcome is Outcome.COMPLETED
+    assert without_times(run) == without_times(finished)
+    assert run.best_weights.read_bytes() == finished.best_weights.read_bytes()
+
+
+def test_a_folder_is_trained_in_by_one_process_at_a_time(recipe, machine, tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.trial.LOCK_WAIT_S", 0.2)
+    run = RunDirectory(tmp_path / "run")
+    with held(run.lock_file), pytest.raises(LockedError, match=f"in use by process {os.getpid()}"):
+        run_trial(recipe, machine, run.path)
+    assert run.status.outcome is Outcome.QUEUED
+    assert run.epochs == []
+
+
+def test_a_run_holds_its_lock_as_long_as_it_trains(recipe, machine, tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    seen = []
+    run_trial(
+        recipe.with_values({"train.epochs": 1}), machine, run.path,
+        lambda report: seen.append(is_held(run.lock_file)),
+    )  # fmt: skip
+    assert seen == [True]
+    assert not is_held(run.lock_file)
+
+
+def test_a_run_that_is_stopped_has_the_predictions_of_its_best_epoch(recipe, machine, tmp_path):
+    with pytest.raises(StopError):
+        run_trial(recipe, machine, tmp_path / "run", stop_after_two)
+    run = RunDirectory(tmp_path / "run")
+    predictions = run.predictions("val")
+    score = macro_auroc(predictions.score_NL, predictions.label_NL)
+    assert score == run.epochs[-1].metrics[SCORE]
+    assert score == max(report.metrics["val/auroc_macro"] for report in run.epochs)
+
+
+def test_a_run_that_died_between_its_record_and_its_status_is_completed(
+    finished, recipe, machine, tmp_path
+):
+    shutil.copytree(finished.path, tmp_path / "run")
+    run = RunDirectory(tmp_path / "run")
+    run.set_status(Status(outcome=Outcome.RUNNING))
+    run.checkpoint.write_bytes(b"left over")
+    assert run_trial(recipe, machine, run.path) == finished.record
+    assert run.status.outcome is Outcome.COMPLETED
+    assert not run.checkpoint.exists()

@@ -4,22 +4,26 @@ A search is chosen from by validation figures alone; nothing here opens a test f
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.benchmark.plan import BenchmarkPlan
-from harness.core.errors import HarnessError, did_you_mean
-from harness.core.files import read_json
+from harness.core.errors import HarnessError
 from harness.core.recipe import Recipe
 from harness.core.records import Outcome, RunRecord
 from harness.core.run import Run
+from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE, rank_runs
 from harness.core.space import SearchSpace
 from harness.search.leaderboard import trial_dirs
+from harness.search.search import find_search, read_plan
 
 logger = logging.getLogger(__name__)
+
+UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -46,16 +50,30 @@ class Contestant:
     Attributes:
         slug: Name of its runs' directories; the same whether or not the search goes on.
         recipe: With seed 0 and bound to no store.
-        changes: What the search changed, `{path: (published, tuned)}`.
+        is_default: It is the default point of its space.
+        changes: What the search changed, `{path: (default, tuned)}`.
     """
 
     label: str
     slug: str
     recipe: Recipe
-    is_published: bool
+    is_default: bool
     is_winner: bool
     origin: Origin | None = None
     changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def network(self) -> str:
+        """The network and its weights: a tag stands for its own weights, and only for them.
+
+        So it is `densenet121.tv_in1k`, or `densenet121, from scratch`, or
+        `densenet121, from mine.safetensors`.
+        """
+        model = self.recipe.model
+        if model.weights == "imagenet":
+            return model.name
+        start = "scratch" if model.weights == "none" else Path(model.weights).name
+        return f"{model.name.partition('.')[0]}, from {start}"
 
     def made(self, run: Run) -> bool:
         """True for a run of this contestant's recipe, whatever its seed and store."""
@@ -104,7 +122,7 @@ def contestants(plan: BenchmarkPlan, results: Path) -> list[Contestant]:
     """
     searches = [read_search(name, results) for name in plan.searches]
     rows = [row for search in searches for row in _of_search(search, plan.published)]
-    rows += [_of_space(name) for name in plan.recipes]
+    rows += [_default_point(SearchSpace.load(name), name=name) for name in plan.recipes]
     _check_same_images(searches, rows)
     unique: dict[str, Contestant] = {}
     for row in rows:
@@ -119,7 +137,7 @@ def _merged(first: Contestant, second: Contestant) -> Contestant:
     return replace(
         first,
         label=f"{first.label}, {second.label}",
-        is_published=first.is_published or second.is_published,
+        is_default=first.is_default or second.is_default,
         is_winner=told.is_winner,
         origin=told.origin,
         changes=told.changes,
@@ -135,87 +153,97 @@ def read_search(name: str, results: Path) -> SearchResult:
     Raises:
         HarnessError: There is no such search, it cannot be read, or no trial has completed.
     """
-    folder = results / "searches" / name
-    if not (folder / "search.json").exists():
-        raise HarnessError(_no_such_search(name, folder.parent))
-    try:
-        facts = read_json(folder / "search.json")
-        space = SearchSpace.model_validate(facts["space"])
-        fingerprint = str(facts["store_fingerprint"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise HarnessError(f"{folder / 'search.json'}: not a search ({_brief(error)})") from None
-    trials = _completed_trials(folder)
+    folder = find_search(name, results)
+    plan = read_plan(folder)
+    trials = _completed_trials(folder, plan.store_fingerprint)
     if not trials:
-        raise HarnessError(
-            f"search {name!r} has no completed trial in {folder}; run `harness search` again, "
-            "which continues it"
-        )
-    return SearchResult(name, space, fingerprint, trials)
+        raise HarnessError(_no_completed_trial(folder, plan.num_trials))
+    return SearchResult(name, plan.space, plan.store_fingerprint, trials)
 
 
-def _no_such_search(name: str, folder: Path) -> str:
-    found = sorted(path.parent.name for path in folder.glob("*/search.json"))
-    hint = f"there are {', '.join(found)}" if found else "run `harness search` first"
-    return f"no search {name!r} in {folder}{did_you_mean(name, found)}: {hint}"
+def _no_completed_trial(folder: Path, num_planned: int) -> str:
+    ends = Counter(map(_end_of, trial_dirs(folder.resolve())))
+    ends[UNFINISHED] += max(0, num_planned - ends.total())
+    ways = []
+    if ends[Outcome.FAILED] or ends[Outcome.CANCELLED]:
+        ways.append(f"`harness retry {folder.name}` reopens failed and cancelled trials")
+    if ends[UNFINISHED]:
+        ways.append("the same `harness search` command continues unfinished ones")
+    if not ways:
+        ways.append("the same `harness search` command with more --trials makes new ones")
+    told = ", ".join(f"{count} {end}" for end, count in ends.items() if count)
+    return f"search {folder.name!r} has no completed trial in {folder} ({told}): {'; '.join(ways)}"
 
 
-def _completed_trials(folder: Path) -> dict[str, RunRecord]:
+def _end_of(trial: RunDirectory) -> str:
+    try:
+        outcome = trial.status.outcome
+    except (OSError, HarnessError):
+        return "unreadable"
+    if outcome is Outcome.COMPLETED:
+        return "without a score"
+    return outcome if outcome.is_final else UNFINISHED
+
+
+def _completed_trials(folder: Path, store: str) -> dict[str, RunRecord]:
+    """Record of each completed trial on the search's image store, by name.
+
+    A search that went on with another store has trials whose scores are of another measure.
+    """
     trials = {}
     for trial in trial_dirs(folder.resolve()):
         try:
             is_completed, record = trial.status.outcome is Outcome.COMPLETED, trial.record
-        except (OSError, ValueError) as error:
-            logger.warning("%s is left out: cannot be read (%s)", trial.path, _brief(error))
+        except (OSError, HarnessError) as error:
+            logger.warning("%s is left out: %s", trial.path.name, error)
             continue
-        if is_completed and record and SCORE in record.metrics:
+        is_comparable = record is not None and record.recipe.data.store == store
+        if is_completed and record and is_comparable and SCORE in record.metrics:
             trials[trial.path.name] = record
     return trials
 
 
-def _of_search(search: SearchResult, is_published_wanted: bool) -> list[Contestant]:
-    published = published_recipe(search.space)
+# Rows ---------------------------------------------------------------------------------------
+
+
+def _of_search(search: SearchResult, is_default_wanted: bool) -> list[Contestant]:
+    default, word = without_seed_and_store(search.space.default_recipe), default_word(search.space)
     best = rank_runs(search.trials.values())[0]
     tuned = without_seed_and_store(best.recipe)
-    is_same = tuned == published
+    is_same = tuned == default
     winner = Contestant(
-        label=f"{search.name} ({'published = tuned' if is_same else 'tuned'})",
-        slug=f"{search.name}-{'published' if is_same else 'tuned'}",
+        label=f"{search.name} ({f'{word} = tuned' if is_same else 'tuned'})",
+        slug=f"{search.name}-{word if is_same else 'tuned'}",
         recipe=tuned,
-        is_published=is_same,
+        is_default=is_same,
         is_winner=True,
         origin=search.origin_of(best),
-        changes=published.differences(tuned),
+        changes=default.differences(tuned),
     )
-    if is_same or not is_published_wanted:
+    if is_same or not is_default_wanted:
         return [winner]
-    return [winner, _published(search, published)]
+    own = [
+        each for each in search.trials.values() if without_seed_and_store(each.recipe) == default
+    ]
+    origin = search.origin_of(rank_runs(own)[0]) if own else None
+    return [winner, _default_point(search.space, name=search.name, origin=origin)]
 
 
-def _published(search: SearchResult, recipe: Recipe) -> Contestant:
-    own = [each for each in search.trials.values() if without_seed_and_store(each.recipe) == recipe]
+def _default_point(space: SearchSpace, *, name: str, origin: Origin | None = None) -> Contestant:
+    word = default_word(space)
     return Contestant(
-        label=f"{search.name} (published)",
-        slug=f"{search.name}-published",
-        recipe=recipe,
-        is_published=True,
+        label=f"{name} ({word})",
+        slug=f"{name}-{word}",
+        recipe=without_seed_and_store(space.default_recipe),
+        is_default=True,
         is_winner=False,
-        origin=search.origin_of(rank_runs(own)[0]) if own else None,
+        origin=origin,
     )
 
 
-def _of_space(name: str) -> Contestant:
-    return Contestant(
-        label=f"{name} (published)",
-        slug=f"{name}-published",
-        recipe=published_recipe(SearchSpace.load(name)),
-        is_published=True,
-        is_winner=False,
-    )
-
-
-def published_recipe(space: SearchSpace) -> Recipe:
-    """The recipe at the default point of a space, with seed 0 and bound to no store."""
-    return without_seed_and_store(space.recipe(space.default_values()))
+def default_word(space: SearchSpace) -> str:
+    """What the default point of a space is called: `published` where it is, else `default`."""
+    return "published" if space.published else "default"
 
 
 # Fairness -----------------------------------------------------------------------------------
@@ -233,7 +261,3 @@ def _check_same_images(searches: list[SearchResult], rows: list[Contestant]) -> 
                     f"not comparable: {first[0]} chose on {first[1]}, {name} on {place}; "
                     "search both on the same images"
                 )
-
-
-def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

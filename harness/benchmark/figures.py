@@ -53,7 +53,7 @@ def macro_figure(table: ComparisonTable) -> Figure:
 
 
 def _draw_seeds(axes: Axes, place: int, row: Row) -> None:
-    cell, color = row.macro["auroc"], VERMILLION if row.is_published else BLUE
+    cell, color = row.macro["auroc"], VERMILLION if row.is_default else BLUE
     axes.axhline(place, color=PALE, linewidth=0.7, zorder=0)
     text = f"{cell.mean:.3f}" if cell else "not scored"
     axes.annotate(text, (1.02, place), xycoords=("axes fraction", "data"), va="center_baseline",

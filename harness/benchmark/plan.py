@@ -22,7 +22,7 @@ class BenchmarkPlan(Frozen):
         title: Heads the table; the name where empty.
         searches: Names of searches, whose winners are compared.
         seeds: Final runs per contestant.
-        published: Each search's published recipe, its default point, competes too.
+        published: Each search's default point, the published recipe where it has one, competes too.
         recipes: Names of search spaces whose default point alone competes, without a search.
     """
 

@@ -59,7 +59,7 @@ def summary_rows(table: ComparisonTable) -> tuple[list[str], list[list[str]]]:
 # CSV ----------------------------------------------------------------------------------------
 
 CSV_COLUMNS = (
-    "benchmark", "contestant", "network", "is_published", "is_winner", "search", "trial",
+    "benchmark", "contestant", "network", "is_default", "is_winner", "search", "trial",
     "finding", "num_positives", "metric", "num_seeds", "mean", "sd",
 )  # fmt: skip
 
@@ -73,7 +73,7 @@ def as_csv(table: ComparisonTable) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for row in table.rows:
-        about = (table.name, row.label, row.network, row.is_published, row.is_winner,
+        about = (table.name, row.label, row.network, row.is_default, row.is_winner,
                  row.search, row.trial)  # fmt: skip
         for finding, metric, cell in _cells(row, table):
             positives = table.num_positives.get(finding)
@@ -198,8 +198,8 @@ def _changes(table: ComparisonTable) -> str:
     lines = []
     for row in table.rows:
         changes = [
-            f"`{path}` {_value(published)} → {_value(tuned)}"
-            for path, (published, tuned) in row.changes.items()
+            f"`{path}` {_value(default)} → {_value(tuned)}"
+            for path, (default, tuned) in row.changes.items()
         ]
         if changes:
             lines.append(f"- {_escape(row.label)}: {', '.join(changes)}")

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Self
 
+from pydantic import AliasChoices, Field
+
 from harness.benchmark.contestants import Contestant
 from harness.benchmark.plan import BenchmarkPlan
+from harness.core.errors import HarnessError
 from harness.core.recipe import Frozen, Recipe
 from harness.core.records import METRICS, Evaluation, Outcome, Provenance, RunRecord
 from harness.core.run import Run
@@ -38,9 +41,11 @@ class Row(Frozen):
     """One contestant.
 
     Attributes:
-        changes: What the search changed, `{path: (published, tuned)}`.
+        network: As `Contestant.network` tells it.
+        is_default: It is the default point of its space.
+        changes: What the search changed, `{path: (default, tuned)}`.
         search_score: Validation macro AUROC of the trial it came from, one seed, chosen as the best
-            of `num_trials`; for a published recipe the same figure of its own trial.
+            of `num_trials`; for a default point the same figure of its own trial.
         num_parameters_m: Millions of parameters.
         num_seeds: Final runs asked for; `num_scored` of them have a test evaluation.
         val_auroc: Validation macro AUROC of the scored final runs.
@@ -51,7 +56,7 @@ class Row(Frozen):
     label: str
     network: str
     recipe: Recipe
-    is_published: bool
+    is_default: bool = Field(validation_alias=AliasChoices("is_default", "is_published"))
     is_winner: bool
     changes: dict[str, tuple[Any, Any]]
     search: str | None
@@ -159,7 +164,7 @@ def read_run(run: Run) -> Scored | str:
     try:
         status = run.directory.status
         record, test = run.directory.record, run.directory.test_evaluation
-    except (OSError, ValueError) as error:
+    except (OSError, HarnessError) as error:
         return f"cannot be read: {_first_line(error)}"
     if status.outcome is Outcome.QUEUED:
         return "not run yet"
@@ -187,9 +192,9 @@ def _row(contestant: Contestant, read: Sequence[tuple[Run, Scored | str]]) -> Ro
     origin = contestant.origin
     return Row(
         label=contestant.label,
-        network=contestant.recipe.model.name,
+        network=contestant.network,
         recipe=contestant.recipe,
-        is_published=contestant.is_published,
+        is_default=contestant.is_default,
         is_winner=contestant.is_winner,
         changes=dict(contestant.changes),
         search=origin.search if origin else None,

@@ -11,9 +11,13 @@ from typing import Any
 
 import typer
 
+from harness.cli.control import cancel, retry, status, stop
 from harness.cli.data import data_app
+from harness.cli.doctor import doctor
+from harness.cli.gc import gc
 from harness.cli.runs import benchmark, quickstart, search, train, ui, winners
 from harness.cli.space import spaces
+from harness.cli.speed import speed_app
 from harness.core.errors import HarnessError
 
 app = typer.Typer(
@@ -24,9 +28,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (quickstart, spaces, search, train, winners, benchmark, ui):
+COMMANDS = (
+    quickstart, spaces, search, status, stop, cancel, retry, winners, benchmark, train, ui,
+    doctor, gc,
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(data_app, name="data")
+app.add_typer(speed_app, name="speed")
 
 UsageError: Any = typer.BadParameter.__base__
 """What Typer raises at a wrong command or option; no name for it is common to its versions."""

@@ -26,6 +26,13 @@ Address = Annotated[
     str | None,
     typer.Option("--address", help="Ray cluster: `auto`, or host:port. Without: this machine."),
 ]
+StorageUri = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        help="Where nodes keep runs that share no results folder: a path, or s3://bucket/prefix",
+    ),
+]
 CpusPerTrial = Annotated[int, typer.Option(min=1, help="CPU cores, and torch threads, of a run.")]
 GpusPerTrial = Annotated[
     float | None, typer.Option(min=0, help="GPUs of a run. Without: 1 where Ray has any.")
@@ -36,12 +43,17 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of all randomness.")]
 RESULTS = Path("results")
 
 
-def place_of(results: Path, address: str | None, cpus: int, gpus: float | None) -> "Place":
+def place_of(
+    results: Path, address: str | None, cpus: int, gpus: float | None, storage: str | None
+) -> "Place":
     results = writable(results)
+    if storage and "://" not in storage:
+        storage = str(Path(storage).resolve())
     from harness.jobs import Place
     from harness.search.ray_session import Resources
 
-    return Place(results=results, address=address, resources=Resources(cpus=cpus, gpus=gpus))
+    resources = Resources(cpus=cpus, gpus=gpus)
+    return Place(results=results, address=address, resources=resources, storage=storage)
 
 
 def writable(results: Path) -> Path:
@@ -56,6 +68,19 @@ def writable(results: Path) -> Path:
         what = "may not be written" if nearest.is_dir() else "is not a folder"
         raise HarnessError(f"--results {results}: {nearest} {what}; name another folder")
     return results
+
+
+def count_of(trials: str) -> tuple[int, bool]:
+    """`60` and `+20` as a number, and whether it comes on top of what there is.
+
+    Raises:
+        HarnessError: It is neither.
+    """
+    text = trials.strip()
+    number = text.removeprefix("+")
+    if not number.isdecimal() or int(number) < 1:
+        raise HarnessError(f"--trials {trials}: give a number such as 60, or +20 for 20 more")
+    return int(number), text.startswith("+")
 
 
 def checked_name(name: str) -> str:
@@ -81,11 +106,37 @@ def space_of(path_or_name: str, values: dict[str, object]) -> "SearchSpace":
     from harness.core.space import SearchSpace
 
     space = SearchSpace.load(path_or_name)
-    weights = space.base.model.weights
-    if _absolute(weights) != weights:
-        values = {"model.weights": _absolute(weights)} | values
+    base = space.base.with_values({"model.weights": _absolute(space.base.model.weights)})
+    space = space.model_copy(update={"base": base})
     with in_set():
         return space.with_base(values)
+
+
+def spaces_of(
+    names: list[str],
+    search_name: str,
+    values: dict[str, object],
+    *,
+    sampler: str | None,
+    scheduler: str | None,
+) -> dict[str, "SearchSpace"]:
+    """Search spaces by the names of their searches, with `values` fixed.
+
+    Raises:
+        HarnessError: A space does not exist, or two would have one name.
+    """
+    if search_name and len(names) > 1:
+        raise HarnessError("--name is for one space; several are named by their files")
+    settings = {"sampler": sampler, "scheduler": scheduler}
+    chosen = {key: value for key, value in settings.items() if value is not None}
+    spaces: dict[str, SearchSpace] = {}
+    for name in names:
+        space = space_of(name, values).with_search(chosen)
+        key = checked_name(search_name or space.name)
+        if key in spaces:
+            raise HarnessError(f"{name}: another of these spaces is named {key!r}, too")
+        spaces[key] = space
+    return spaces
 
 
 @contextmanager

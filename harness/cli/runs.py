@@ -12,52 +12,93 @@ from harness.cli.options import (
     GpusPerTrial,
     Results,
     Seed,
+    StorageUri,
     Store,
     checked_name,
+    count_of,
     in_set,
     place_of,
     settings_of,
     space_of,
+    spaces_of,
     writable,
 )
-from harness.console import print_table, say_leaderboard, say_table, show_values
+from harness.console import (
+    print_table,
+    say_estimates,
+    say_leaderboard,
+    say_table,
+    show_values,
+)
 from harness.core.errors import HarnessError
 
 
 def search(
-    space: Annotated[str, typer.Argument(help="A search space: a file, or a shipped name.")],
+    spaces: Annotated[list[str], typer.Argument(help="Search spaces: files, or shipped names.")],
     data: Store,
-    trials: Annotated[int, typer.Option(min=1, help="Trials in all; trial 0 is the published.")],
+    trials: Annotated[
+        str, typer.Option(help="Trials of each space; trial 0 is its default. +20: so many more.")
+    ],
     name: Annotated[str, typer.Option(help="Name of the search; without: the space's.")] = "",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Fix a value of every recipe: --set train.epochs=5"),
     ] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="tpe, gp or random, in place of the space's.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="asha or none, in place of the space's.")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0, help="End after so many hours; run again, it goes on.")
+    ] = None,
+    gpu_hours: Annotated[
+        float | None,
+        typer.Option(min=0, help="End after so many GPU-hours, of all calls together."),
+    ] = None,
+    keep: Annotated[int, typer.Option(min=1, help="Best trials that keep their weights.")] = 5,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Go on although space, data or code changed.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show trials, hours and disk, and do nothing.")
+    ] = False,
     address: Address = None,
+    storage: StorageUri = None,
     cpus_per_trial: CpusPerTrial = 1,
     gpus_per_trial: GpusPerTrial = None,
     seed: Seed = 0,
     results: Results = RESULTS,
 ) -> None:
-    """Search a space on Ray, everything in MLflow. Run again, it continues.
+    """Search spaces on Ray, everything in MLflow. Run again, it continues.
 
-    Example: harness search dannynet --data /data/stores/nih-256 --trials 60 --address auto
+    Examples: harness search dannynet --data /data/stores/nih-256 --trials 60 --address auto;
+    harness search dannynet chexnet vit_small --data /data/stores/nih-256 --trials 60
     """
-    chosen = space_of(space, settings_of(settings or []))
-    name = checked_name(name or chosen.name)
-    place = place_of(results, address, cpus_per_trial, gpus_per_trial)
+    chosen = spaces_of(
+        spaces, name, settings_of(settings or []), sampler=sampler, scheduler=scheduler
+    )
+    num_trials, is_extension = count_of(trials)
+    place = place_of(results, address, cpus_per_trial, gpus_per_trial, storage)
     from harness import jobs  # takes seconds, so a mistake above is told first
 
-    board = jobs.search(
-        chosen,
-        store=data.resolve(),
-        num_trials=trials,
-        name=name,
-        place=place,
+    order = jobs.SearchOrder(
+        num_trials=num_trials,
+        is_extension=is_extension,
         seed=seed,
+        keep=keep,
+        accept_changes=accept_changes,
+        budget=jobs.Budget(hours=hours, gpu_hours=gpu_hours),
     )
-    say_leaderboard(board, place.results / "searches" / name)
-    raise typer.Exit(0 if any(trial.status.outcome == "completed" for trial in board) else 1)
+    if dry_run:
+        say_estimates(jobs.estimate(chosen, store=data.resolve(), order=order, place=place))
+        return
+    boards = jobs.search(chosen, store=data.resolve(), order=order, place=place)
+    for search_name, board in boards.items():
+        say_leaderboard(board, place.results / "searches" / search_name)
+    has_winner = all(any(t.status.outcome == "completed" for t in b) for b in boards.values())
+    raise typer.Exit(0 if has_winner else 1)
 
 
 def train(
@@ -134,6 +175,7 @@ def benchmark(
     name: Annotated[str, typer.Option(help="Name of a benchmark given by --search.")] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds, where --search is given.")] = 3,
     address: Address = None,
+    storage: StorageUri = None,
     cpus_per_trial: CpusPerTrial = 1,
     gpus_per_trial: GpusPerTrial = None,
     results: Results = RESULTS,
@@ -153,7 +195,7 @@ def benchmark(
             search or [], name=checked_name(name) if name else "", seeds=seeds
         )
     )
-    place = place_of(results, address, cpus_per_trial, gpus_per_trial)
+    place = place_of(results, address, cpus_per_trial, gpus_per_trial, storage)
     from harness import jobs  # takes seconds, so a mistake above is told first
 
     table = jobs.benchmark(chosen, store=data.resolve() if data else None, place=place)

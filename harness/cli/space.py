@@ -16,12 +16,13 @@ def spaces(
         Path | None, typer.Option(help="Write the JSON schema that lets editors complete a space.")
     ] = None,
 ) -> None:
-    """List the shipped search spaces, or check and show some.
+    """List the shipped search spaces, or check and show some, with what is doubtful in them.
 
     Examples: harness spaces; harness spaces my_space.yaml
     """
     from harness.core.files import write_json
     from harness.core.space import SearchSpace, describe_space, shipped_spaces
+    from harness.core.space_lint import lint_file
     from harness.core.space_schema import space_schema
 
     if schema:
@@ -40,4 +41,6 @@ def spaces(
         space = SearchSpace.load(name)
         print(f"{space.name}: {space.title}\n{space.source}")
         rows = [list(row.values()) for row in describe_space(space)]
-        print_table(["parameter", "range", "published", "when"], rows)
+        print_table(["parameter", "range", "default", "when"], rows)
+        for line in lint_file(name):
+            print(line)

@@ -8,6 +8,10 @@ class HarnessError(Exception):
     """A mistake that the user can mend: shown as one line, exit code 2."""
 
 
+class DiskFullError(HarnessError):
+    """There is too little space for what is about to be written; the run ends as `failed: disk`."""
+
+
 class DivergedError(Exception):
     """Training met a loss or a score that is not finite; the run ends as `failed: diverged`."""
 

@@ -168,14 +168,14 @@ class SearchSettings(Frozen):
     """How the space is searched.
 
     Attributes:
-        sampler: Optuna's TPE, or draws that learn nothing.
+        sampler: Optuna's TPE, its Gaussian process, or draws that learn nothing.
         scheduler: `asha` ends trials that lag behind the others at equal epochs.
         grace_epochs: Epochs that every trial is given before it can be ended.
         reduction_factor: Of each `reduction_factor` trials that reach a rung, one goes on.
-        num_startup_trials: Trials before TPE trusts what it has seen.
+        num_startup_trials: Trials before the sampler trusts what it has seen.
     """
 
-    sampler: Literal["tpe", "random"] = "tpe"
+    sampler: Literal["tpe", "gp", "random"] = "tpe"
     scheduler: Literal["asha", "none"] = "asha"
     grace_epochs: Count = 4
     reduction_factor: Annotated[int, Field(ge=2)] = 3

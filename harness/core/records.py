@@ -31,6 +31,7 @@ class FailureReason(StrEnum):
     DIVERGED = "diverged"
     OUT_OF_MEMORY = "out_of_memory"
     HOST_MEMORY = "host_memory"
+    DISK = "disk"
     DATA = "data"
     CODE = "code"
 
@@ -104,7 +105,10 @@ class Evaluation(Frozen):
 
 
 class Provenance(Frozen):
-    """What a result came from, beside its recipe."""
+    """What a result came from, beside its recipe.
+
+    `memory_level` says how thrifty the run had to be (`core.memory`); no number depends on it.
+    """
 
     git_commit: str
     git_dirty: bool | None
@@ -116,6 +120,7 @@ class Provenance(Frozen):
     labels_sha256: str
     weights: str = ""
     num_parameters: int | None = None
+    memory_level: int = Field(default=0, ge=0)
     started_at: str = Field(default_factory=now)
 
 

@@ -27,12 +27,23 @@ class Run:
     directory: RunDirectory
     values: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def key(self) -> str:
+        """Names the run among those of all groups."""
+        return f"{self.group}/{self.name}"
+
 
 class RunListener(Protocol):
-    """Somebody in the driver process who follows runs: MLflow, a progress display."""
+    """Somebody in the driver process who follows runs: MLflow, a progress display.
 
-    def on_start(self, run: Run) -> None: ...
+    A subclass overrides what it wants to hear of; the rest does nothing.
+    """
 
-    def on_epoch(self, run: Run, report: EpochReport) -> None: ...
+    def on_start(self, run: Run) -> None:
+        return
 
-    def on_end(self, run: Run, status: Status) -> None: ...
+    def on_epoch(self, run: Run, report: EpochReport) -> None:
+        return
+
+    def on_end(self, run: Run, status: Status) -> None:
+        return

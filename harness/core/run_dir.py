@@ -1,21 +1,52 @@
 """`RunDirectory`: the folder that is the truth about one run, and the names of what lies in it."""
 
+import logging
 from pathlib import Path
+from typing import TypeVar
 
+from pydantic import Field, ValidationError
+
+from harness.core.errors import HarnessError
 from harness.core.files import (
     append_json_line,
+    as_json,
+    overwrite_text,
     read_json,
     read_json_lines,
     write_json,
     write_text,
 )
+from harness.core.memory import MemoryLevel, MemoryShortage
 from harness.core.predictions import Predictions
-from harness.core.recipe import Recipe
-from harness.core.records import EpochReport, Evaluation, Outcome, Provenance, RunRecord, Status
+from harness.core.recipe import Frozen, Recipe, problems_of
+from harness.core.records import (
+    EpochReport,
+    Evaluation,
+    FailureReason,
+    Outcome,
+    Provenance,
+    RunRecord,
+    Status,
+)
+
+log = logging.getLogger(__name__)
+
+Value = TypeVar("Value", bound=Frozen)
+
+
+class FrozenThresholds(Frozen):
+    """What `thresholds.json` holds."""
+
+    rule: str
+    thresholds: dict[str, float | None] = Field(default_factory=dict)
 
 
 class RunDirectory:
-    """One run's folder. Readers get None for what has not been written yet."""
+    """One run's folder. Readers get None for what has not been written yet.
+
+    A file that is damaged, or was changed by hand into something else, is a `HarnessError` that
+    names it.
+    """
 
     def __init__(self, path: Path) -> None:
         assert path.is_absolute(), path
@@ -38,6 +69,11 @@ class RunDirectory:
     def thresholds_file(self) -> Path:
         return self.path / "thresholds.json"
 
+    @property
+    def lock_file(self) -> Path:
+        """Held (`core.locks`) by the process that trains or scores the run."""
+        return self.path / ".lock"
+
     def predictions_file(self, part: str) -> Path:
         return self.path / f"predictions_{part}.npz"
 
@@ -45,52 +81,80 @@ class RunDirectory:
 
     @property
     def status(self) -> Status:
-        path = self.path / "status.json"
-        if not path.exists():
-            return Status(outcome=Outcome.QUEUED)
-        return Status.model_validate(read_json(path))
+        return self._read("status.json", Status) or Status(outcome=Outcome.QUEUED)
 
     @property
     def recipe(self) -> Recipe | None:
-        path = self.path / "recipe.json"
-        return Recipe.model_validate(read_json(path)) if path.exists() else None
+        return self._read("recipe.json", Recipe)
 
     @property
     def provenance(self) -> Provenance | None:
-        path = self.path / "provenance.json"
-        return Provenance.model_validate(read_json(path)) if path.exists() else None
+        return self._read("provenance.json", Provenance)
 
     @property
     def record(self) -> RunRecord | None:
-        path = self.path / "record.json"
-        return RunRecord.model_validate(read_json(path)) if path.exists() else None
+        return self._read("record.json", RunRecord)
+
+    @property
+    def memory(self) -> MemoryLevel:
+        """How thrifty the run must be; level 0 unless it did not fit before."""
+        return self._read("memory.json", MemoryLevel) or MemoryLevel()
 
     @property
     def epochs(self) -> list[EpochReport]:
-        return [
-            EpochReport.model_validate(line)
-            for line in read_json_lines(self.path / "metrics.jsonl")
-        ]
+        path = self.path / "metrics.jsonl"
+        try:
+            return [EpochReport.model_validate(line) for line in read_json_lines(path)]
+        except ValueError as error:
+            raise _damaged(path, error) from None
 
     @property
     def thresholds(self) -> dict[str, float | None] | None:
         """Threshold per finding, or None before they are frozen."""
-        path = self.thresholds_file
-        return dict(read_json(path)["thresholds"]) if path.exists() else None
+        frozen = self._read("thresholds.json", FrozenThresholds)
+        return frozen.thresholds if frozen else None
 
     @property
     def test_evaluation(self) -> Evaluation | None:
-        path = self.path / "test.json"
-        return Evaluation.model_validate(read_json(path)) if path.exists() else None
+        return self._read("test.json", Evaluation)
 
     def predictions(self, part: str) -> Predictions | None:
         path = self.predictions_file(part)
         return Predictions.load(path) if path.exists() else None
 
+    def _read(self, name: str, kind: type[Value]) -> Value | None:
+        path = self.path / name
+        try:
+            return kind.model_validate(read_json(path))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:  # also what is not JSON, and not text
+            raise _damaged(path, error) from None
+
     # Writing --------------------------------------------------------------------------------
 
     def set_status(self, status: Status) -> None:
         write_json(self.path / "status.json", status.model_dump(mode="json"))
+
+    def overwrite_status(self, status: Status) -> None:
+        """As `set_status`, where a status stands already and the disk has no byte left."""
+        overwrite_text(self.path / "status.json", as_json(status.model_dump(mode="json")))
+
+    def write_memory(self, memory: MemoryLevel) -> None:
+        write_json(self.path / "memory.json", memory.model_dump(mode="json"))
+
+    def lower_memory(
+        self, why: str, reason: FailureReason = FailureReason.HOST_MEMORY
+    ) -> MemoryLevel:
+        """Make the run need less memory from its next start on; the level that it then has.
+
+        To be called while nobody trains it: after its worker was killed for memory, say.
+        """
+        before = self.memory
+        log.warning("%s: did not fit at memory level %d: %s", self.path.name, before.level, why)
+        memory = before.after(MemoryShortage(why=why, reason=reason))
+        self.write_memory(memory)
+        return memory
 
     def write_recipe(self, recipe: Recipe) -> None:
         write_json(self.path / "recipe.json", recipe.model_dump(mode="json"))
@@ -105,7 +169,8 @@ class RunDirectory:
         write_json(self.path / "test.json", evaluation.model_dump(mode="json"))
 
     def write_thresholds(self, rule: str, thresholds: dict[str, float | None]) -> None:
-        write_json(self.thresholds_file, {"rule": rule, "thresholds": thresholds})
+        frozen = FrozenThresholds(rule=rule, thresholds=thresholds)
+        write_json(self.thresholds_file, frozen.model_dump(mode="json"))
 
     def append_epoch(self, report: EpochReport) -> None:
         append_json_line(self.path / "metrics.jsonl", report.model_dump(mode="json"))
@@ -115,3 +180,16 @@ class RunDirectory:
         kept = [report for report in self.epochs if report.epoch <= num_epochs]
         lines = "".join(report.model_dump_json() + "\n" for report in kept)
         write_text(self.path / "metrics.jsonl", lines)
+
+
+def _damaged(path: Path, error: ValueError) -> HarnessError:
+    """One line that names the file, the place in it and what to do."""
+    if isinstance(error, ValidationError):
+        where, what = problems_of(error)[0]
+        told = f"{where}: {what}" if where else what
+    else:
+        told = f"not JSON: {error}"
+    return HarnessError(
+        f"{path}: damaged or changed by hand ({told}); put back what was there, or remove the "
+        "run's folder to make the run again"
+    )

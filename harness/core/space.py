@@ -13,7 +13,14 @@ from harness.core.errors import HarnessError, did_you_mean
 from harness.core.parameters import KINDS, Parameter, RecipePath, SearchSettings, show_value
 from harness.core.recipe import Frozen, Recipe, recipe_paths
 from harness.core.space_checks import find_problems, in_order, is_active
-from harness.core.yaml_file import Place, Problems, YamlFile, load_yaml, show
+from harness.core.yaml_file import (
+    Place,
+    Problems,
+    YamlFile,
+    describe_invalid,
+    load_yaml,
+    show,
+)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -25,11 +32,13 @@ class SpaceHeader(Frozen):
         name: Names the space, and a search of it.
         title: One line for people.
         source: Where the recipe at the default point was published, or that it is ours.
+        published: The recipe at the default point is a published one; tables call it so.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
     source: str
+    published: bool = False
 
 
 class SearchSpace(SpaceHeader):
@@ -78,8 +87,13 @@ class SearchSpace(SpaceHeader):
         return values
 
     def default_values(self) -> dict[str, Any]:
-        """The active values at the default point: the published recipe, trial 0."""
+        """The active values at the default point, trial 0."""
         return self.sample(lambda path, parameter: parameter.default)
+
+    @property
+    def default_recipe(self) -> Recipe:
+        """The recipe at the default point."""
+        return self.recipe(self.default_values())
 
     def active(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values of those parameters that are active, out of `values`.
@@ -114,6 +128,8 @@ class SearchSpace(SpaceHeader):
     def with_base(self, values: Mapping[str, Any]) -> Self:
         """The space around another base: a parameter among the paths of `values` is now fixed.
 
+        It is `published` no more where the recipe at its default point is another one.
+
         Raises:
             HarnessError: A path does not exist, or what is left is not a sound space.
         """
@@ -122,10 +138,27 @@ class SearchSpace(SpaceHeader):
             raise HarnessError(f"{self.name}: with {', '.join(values)} fixed, nothing is searched")
         parts = {"base": self.base.with_values(dict(values)), "space": left}
         try:
-            return type(self)(**dict(self) | parts)
+            space = type(self)(**dict(self) | parts)
         except ValidationError as error:
             first = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise HarnessError(f"{self.name}: {first}") from None
+        is_same = space.default_recipe == self.default_recipe
+        return space.model_copy(update={"published": self.published and is_same})
+
+    def with_search(self, settings: Mapping[str, Any]) -> Self:
+        """The space searched in another way: `{"sampler": "random"}`.
+
+        Raises:
+            HarnessError: There is no such sampler or scheduler, or it does not fit the space.
+        """
+        if not settings:
+            return self
+        try:
+            search = SearchSettings.model_validate(self.search.model_dump() | dict(settings))
+            return type(self)(**dict(self) | {"search": search})
+        except ValidationError as error:
+            found = (describe_invalid(dict(item), model=SearchSettings) for item in error.errors())
+            raise HarnessError(f"{self.name}: {'; '.join(found)}") from None
 
 
 def describe_space(space: SearchSpace) -> list[dict[str, str]]:

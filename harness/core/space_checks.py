@@ -153,16 +153,18 @@ def _grace_problems(base: Recipe, parameters: Parameters, settings: SearchSettin
         found.append(
             (place, f"grace_epochs {grace} leaves none of {epochs} epochs to save: {todo}")
         )
-    if "plateau" in _possible("schedule.name", base, parameters):
+    if "plateau" in possible("schedule.name", base, parameters):
         # torch counts `patience` bad epochs after a best one, which is the first at the earliest.
-        first_drop = max(_numbers("schedule.patience", base, parameters)) + 2
+        patience = max(_numbers("schedule.patience", base, parameters))
+        first_drop = patience + 2
         if grace < first_drop:
-            why = f"the plateau schedule lowers lr after epoch {first_drop} at the earliest"
-            found.append((place, f"grace_epochs {grace} is too short: {why}"))
+            why = f"with patience {patience} the plateau schedule lowers lr after epoch"
+            todo = f"{first_drop} at the earliest; give {first_drop} or more"
+            found.append((place, f"grace_epochs {grace} is too short: {why} {todo}"))
     return found
 
 
-def _possible(path: str, base: Recipe, parameters: Parameters) -> tuple[Any, ...]:
+def possible(path: str, base: Recipe, parameters: Parameters) -> tuple[Any, ...]:
     """The recipe's values at `path`, or the ends of their range."""
     if path not in parameters:
         return (base.get(path),)
@@ -171,8 +173,8 @@ def _possible(path: str, base: Recipe, parameters: Parameters) -> tuple[Any, ...
 
 
 def _numbers(path: str, base: Recipe, parameters: Parameters) -> list[int]:
-    """As `_possible`, without values that are a mistake of their own."""
-    values = _possible(path, base, parameters)
+    """As `possible`, without values that are a mistake of their own."""
+    values = possible(path, base, parameters)
     return [value for value in values if isinstance(value, int)] or [base.get(path)]
 
 

@@ -148,10 +148,7 @@ def roc_figure(
 def pr_figure(predictions: Predictions, title: str, thresholds: Thresholds | None = None) -> Figure:
     """Precision-recall curve of each finding, with its average precision and its prevalence.
 
-    Args:
-        predictions: Scores and labels.
-        title: The caption.
-        thresholds: Where given, the operating point of each finding is marked.
+    The arguments are those of `roc_figure`.
     """
     figure, panels = _panels(predictions, title, x="Recall", y="Precision")
     value_L = auprc(predictions.score_NL, predictions.label_NL)

@@ -1,6 +1,6 @@
 """The trials of a search as its folder has them, best first. Needs neither Ray nor Optuna."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,15 +35,18 @@ def trial_dirs(search_dir: Path) -> list[RunDirectory]:
     return [RunDirectory(path) for path in sorted(search_dir.glob("t[0-9]*-*")) if path.is_dir()]
 
 
-def trial_number(run: RunDirectory) -> int:
+def trial_number(name: str) -> int:
     """7 for `t0007-3fa2c1`."""
-    return int(run.path.name[1:].partition("-")[0])
+    return int(name[1:].partition("-")[0])
 
 
 def summarize(run: RunDirectory, published: Recipe) -> TrialSummary | None:
-    """The summary of a run directory, or None where a crash left it without a recipe."""
+    """The summary of a run directory; None where a crash left it without a recipe.
+
+    None also for a trial on another image store than `published`: its score is another measure.
+    """
     recipe = run.recipe
-    if recipe is None:
+    if recipe is None or recipe.data.store != published.data.store:
         return None
     epochs = run.epochs
     last = epochs[-1].metrics if epochs else {}
@@ -85,3 +88,22 @@ def count_outcomes(trials: Iterable[TrialSummary]) -> dict[Outcome, int]:
     for trial in trials:
         counts[trial.status.outcome] = counts.get(trial.status.outcome, 0) + 1
     return counts
+
+
+def describe_counts(counts: Mapping[Outcome, int], num_to_run: int) -> str:
+    """`40 trials: 23 completed, 9 pruned, 2 failed, 6 to run`."""
+    parts = [f"{count} {outcome}" for outcome, count in counts.items()]
+    total = sum(counts.values()) + num_to_run
+    noun = "trial" if total == 1 else "trials"
+    return f"{total} {noun}: {', '.join([*parts, f'{num_to_run} to run'])}"
+
+
+def leaderboard_row(trial: TrialSummary) -> dict[str, Any]:
+    """A trial as a row of a table: its state, its score, and what it changed."""
+    changes = {path: own for path, (_, own) in trial.changes.items()}
+    return {
+        "trial": trial.name,
+        "outcome": str(trial.status),
+        SCORE: trial.score,
+        "epochs": trial.num_epochs,
+    } | changes

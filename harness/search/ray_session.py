@@ -1,10 +1,16 @@
 """A quiet connection to Ray, and what its nodes can give."""
 
+import logging
 import os
 import socket
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.core.errors import HarnessError
+
+log = logging.getLogger(__name__)
 
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -15,10 +21,14 @@ QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # else a run that fails at once ends the search
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 
 KNOCK_TIMEOUT_S = 10
+DEFAULT_PORT = 6379
+TOLERANCE = 1e-6
+"""Of counting parts of a GPU: 1 / 0.1 must be ten."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +45,7 @@ def start_ray(address: str | None) -> None:
     Does nothing where this process has a Ray already.
 
     Raises:
-        HarnessError: No cluster answers at the address.
+        HarnessError: No cluster answers at the address, or one of other versions.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -47,33 +57,75 @@ def start_ray(address: str | None) -> None:
         _knock(address)
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # tries, of 40 s each
     try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
+        _connect(address)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise HarnessError(_no_ray(address, error)) from None
+    except Exception as error:  # bare, where a busy machine takes over 30 s to start it
+        if address:
+            raise HarnessError(_no_ray(address, error)) from None
+        log.warning("Ray has not started in time on this busy machine; it is started once more")
+        ray.shutdown()
+        try:
+            _connect(None)
+        except Exception as again:
+            raise HarnessError(_no_ray(None, again)) from None
+
+
+def _connect(address: str | None) -> None:
+    import ray
+
+    ray.init(
+        address=address or "local",
+        include_dashboard=None if address else False,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
 
 
 def _knock(address: str) -> None:
-    """Find out at once that nobody listens at host:port, which Ray takes minutes for.
+    """Find out in seconds that no Ray listens at host:port, which Ray takes minutes for.
 
     Raises:
-        HarnessError: Nobody does.
+        HarnessError: Nobody listens, or something that is not Ray.
     """
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", address)  # which Ray takes, too
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdecimal():
         return  # `auto`, or what Ray itself refuses
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_TIMEOUT_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), KNOCK_TIMEOUT_S) as stream:
+            is_ray = _has_encryption() or _speaks_http2(stream)
     except (OSError, OverflowError) as error:
         raise HarnessError(_no_ray(address, error)) from None
+    if not is_ray:
+        raise HarnessError(
+            f"what listens at --address {address} is not a Ray cluster; its port is the one that "
+            f"`ray start --head` names, {DEFAULT_PORT} unless told otherwise"
+        )
+
+
+def _has_encryption() -> bool:
+    return os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true")
+
+
+def _speaks_http2(stream: socket.socket) -> bool:
+    """Whether the other side answers as gRPC, which Ray speaks, does: by a SETTINGS frame.
+
+    RFC 9113, section 3.4: both sides begin with one, of type 4, the client's after a fixed text.
+    """
+    stream.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+    try:
+        head = stream.recv(9, socket.MSG_WAITALL)
+    except (TimeoutError, ConnectionError):
+        return False
+    return len(head) == 9 and head[3] == 4
 
 
 def _no_ray(address: str | None, error: Exception) -> str:
     reason = getattr(error, "strerror", None) or str(error)
+    if "Version mismatch" in reason:
+        return f"{_versions_differ(reason)}; install the cluster's versions here"
     reason = reason.partition("\n")[0].partition(". ")[0].strip()
     if address is None:
         return f"Ray does not start on this machine ({reason})"
@@ -83,25 +135,56 @@ def _no_ray(address: str | None, error: Exception) -> str:
     )
 
 
+def _versions_differ(reason: str) -> str:
+    """Both sides' versions, which Ray tells line by line, the cluster's first."""
+    told = [line.strip() for line in reason.splitlines() if line.strip().startswith(("Ray:", "Py"))]
+    theirs, ours = ", ".join(told[:2]), ", ".join(told[2:])
+    return f"the cluster runs {theirs}, this process {ours}"
+
+
 def fit_resources(resources: Resources) -> Resources:
     """The resources with `gpus` settled, once it is sure that some node can give them.
 
     Raises:
         HarnessError: No node is large enough; Ray would wait for one without end.
     """
-    import ray
-
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [node["Resources"] for node in alive_nodes()]
     largest = max(nodes, key=lambda node: (node.get("GPU", 0), node.get("CPU", 0)))
     num_cpus, num_gpus = largest.get("CPU", 0), largest.get("GPU", 0)
     gpus = resources.gpus if resources.gpus is not None else float(num_gpus > 0)
-    is_fitting = any(
-        node.get("CPU", 0) >= resources.cpus and node.get("GPU", 0) >= gpus for node in nodes
-    )
-    if not is_fitting:
+    settled = Resources(cpus=resources.cpus, gpus=gpus)
+    if not num_slots(settled):
         raise HarnessError(
             f"a trial asks for {resources.cpus} CPU and {gpus:g} GPU, but the largest of "
             f"{len(nodes)} Ray nodes has {num_cpus:g} CPU and {num_gpus:g} GPU: lower "
             "--cpus-per-trial or --gpus-per-trial"
         )
-    return Resources(cpus=resources.cpus, gpus=gpus)
+    return settled
+
+
+def num_slots(resources: Resources) -> int:
+    """How many runs that ask for these resources the cluster's nodes hold at once, when idle."""
+    return sum(_slots_of(node["Resources"], resources) for node in alive_nodes())
+
+
+def _slots_of(node: Mapping[str, float], resources: Resources) -> int:
+    by_cpu = int(node.get("CPU", 0) // resources.cpus)
+    gpus, num_gpus = resources.gpus or 0, node.get("GPU", 0)
+    if not gpus:
+        return by_cpu
+    # A part of a GPU is a part of one: 0.4 of each of 3 GPUs are 6 runs, and not 7.
+    by_gpu = int(num_gpus) * int(1 / gpus + TOLERANCE) if gpus < 1 else int(num_gpus // gpus)
+    return min(by_cpu, by_gpu)
+
+
+def alive_nodes() -> list[dict[str, Any]]:
+    """Ray's own description of each node that lives."""
+    import ray
+
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def is_connected() -> bool:
+    """Whether this process has a Ray."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())

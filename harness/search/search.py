@@ -1,36 +1,22 @@
-"""`run_search`: a space, a store and a number of trials become a folder of run directories.
+"""`SearchPlan`: what a search is, so that the same command goes on with it and another does not."""
 
-The folder is the state: running the same search again reads it and does what is left.
-"""
-
-from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import optuna
+from pydantic import Field
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import read_json, write_json
-from harness.core.machine import Machine
 from harness.core.recipe import Frozen, Recipe
-from harness.core.records import EpochReport, Outcome, Status
-from harness.core.run import Run, RunListener
-from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
-from harness.core.selection import SCORE
 from harness.core.space import SearchSpace
-from harness.search.leaderboard import trial_dirs, trial_number
-from harness.search.ray_session import Resources
-from harness.search.study import Study
-
-if TYPE_CHECKING:
-    from ray.tune.schedulers import TrialScheduler
 
 PLAN_FILE = "search.json"
-NUM_ASKS_FOR_A_NEW_POINT = 20
 MAX_CHANGES = 8
 """Told where another search has the name."""
+
+MAY_CHANGE = ("num_trials", "store", "keep", "space.title", "space.source", "space.published")
+"""What may differ between two calls of one search: how much, where, and what people are told."""
 
 
 class SearchPlan(Frozen):
@@ -38,7 +24,9 @@ class SearchPlan(Frozen):
 
     Attributes:
         store_fingerprint: Of the image store that every recipe of the search is bound to.
-        seed: Seeds the sampler, and the training of every trial alike.
+        seed: Seeds the sampler, and each trial's training together with its point.
+        code: Versions of what computes the figures.
+        keep: So many of the best trials keep their weights.
     """
 
     name: str
@@ -47,38 +35,43 @@ class SearchPlan(Frozen):
     store_fingerprint: str
     num_trials: int
     seed: int
+    code: dict[str, str] = Field(default_factory=dict)
+    keep: int = 5
 
     def recipe(self, values: dict[str, Any]) -> Recipe:
-        """The recipe of a trial, bound to the store."""
-        bound = {
-            "data.store": self.store_fingerprint,
-            "seed": derive_seed(self.seed, "trial") % 2**31,
-        }
-        return self.space.recipe(values).with_values(bound)
+        """The recipe of a trial, bound to the store, with a seed that its point decides."""
+        recipe = self.space.recipe(values).with_values({"data.store": self.store_fingerprint})
+        seed = derive_seed(self.seed, "trial", recipe.run_id) % 2**31
+        return recipe.with_values({"seed": seed})
 
     @property
-    def published(self) -> Recipe:
-        """The recipe of trial 0."""
+    def default_recipe(self) -> Recipe:
+        """The recipe of trial 0, at the space's default point."""
         return self.recipe(self.space.default_values())
 
 
-def check_plan(plan: SearchPlan, search_dir: Path) -> None:
-    """Nothing, where the plan begins a search or goes on with the one of its name.
+def check_plan(plan: SearchPlan, search_dir: Path, *, accept_changes: bool = False) -> list[str]:
+    """What the plan changes in the search of its name: nothing, or what was accepted.
 
-    Only the number of trials, and where the store lies, may change between calls.
+    Only the number of trials, how many keep weights, and where the store lies, may change freely.
 
     Raises:
         HarnessError: Another search has this name; the message lists what differs.
     """
-    path = search_dir / PLAN_FILE
-    changed = _changes(read_json(path), plan.model_dump(mode="json")) if path.exists() else []
-    if changed:
+    changed = []
+    if (search_dir / PLAN_FILE).exists():
+        before, after = read_plan(search_dir), plan
+        if not before.code:  # of a search that was begun before its code was written down
+            before = before.model_copy(update={"code": after.code})
+        changed = _changes(before.model_dump(mode="json"), after.model_dump(mode="json"))
+    if changed and not accept_changes:
         more = f" and {len(changed) - MAX_CHANGES} more" if len(changed) > MAX_CHANGES else ""
         raise HarnessError(
             f"search {plan.name!r} was begun with other settings: "
             f"{'; '.join(changed[:MAX_CHANGES])}{more}; take another --name, or the same settings "
-            "to continue it"
+            "to continue it, or --accept-changes to go on with what there is now"
         )
+    return changed
 
 
 def write_plan(plan: SearchPlan, search_dir: Path) -> None:
@@ -86,14 +79,41 @@ def write_plan(plan: SearchPlan, search_dir: Path) -> None:
     write_json(search_dir / PLAN_FILE, plan.model_dump(mode="json"))
 
 
+def find_search(name: str, results: Path) -> Path:
+    """The folder of a search that was begun.
+
+    Raises:
+        HarnessError: There is no such search; the message names the others.
+    """
+    searches = results / "searches"
+    if (searches / name / PLAN_FILE).is_file():
+        return searches / name
+    found = sorted(path.parent.name for path in searches.glob(f"*/{PLAN_FILE}"))
+    hint = f"there are {', '.join(found)}" if found else "run `harness search` first"
+    raise HarnessError(f"no search {name!r} in {searches}{did_you_mean(name, found)}: {hint}")
+
+
+def read_plan(search_dir: Path) -> SearchPlan:
+    """The plan of a search that was begun.
+
+    Raises:
+        HarnessError: It cannot be read.
+    """
+    path = search_dir / PLAN_FILE
+    try:
+        return SearchPlan.model_validate(read_json(path))
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise HarnessError(f"{path}: not a search ({reason})") from None
+
+
 def _changes(before: Any, after: Any, place: str = "") -> list[str]:
     if isinstance(before, dict) and isinstance(after, dict):
-        free = {"num_trials", "store"}
         return [
             change
             for name in before | after
-            if place or name not in free
-            for change in _changes(before.get(name), after.get(name), f"{place}.{name}".strip("."))
+            if (inner := f"{place}.{name}".strip(".")) not in MAY_CHANGE
+            for change in _changes(before.get(name), after.get(name), inner)
         ]
     if before == after:
         return []
@@ -101,131 +121,3 @@ def _changes(before: Any, after: Any, place: str = "") -> list[str]:
         was, now = ("searched", "fixed") if before else ("fixed", "searched")
         return [f"{place.removeprefix('space.space.')} was {was}, is {now}"]
     return [f"{place} was {before!r}, is {after!r}"]
-
-
-class TrialSource:
-    """Hands out the trials of a search: the unfinished ones first, then new points."""
-
-    def __init__(self, plan: SearchPlan, search_dir: Path) -> None:
-        self.plan = plan
-        self.search_dir = search_dir
-        self.study = Study(plan.space, seed=plan.seed)
-        self.open_trials: dict[str, optuna.Trial] = {}
-        self.run_ids: set[str] = set()
-        self.ended: list[Run] = []
-        self.unfinished: deque[Run] = deque()
-        self.next_number = 0
-        for directory in trial_dirs(search_dir):
-            self._take_up(directory)
-
-    @property
-    def num_to_run(self) -> int:
-        return len(self.unfinished) + max(0, self.plan.num_trials - self.next_number)
-
-    def next_run(self) -> Run | None:
-        if self.unfinished:
-            run = self.unfinished.popleft()
-            trial, _ = self.study.reopen(run.values)
-        elif self.next_number < self.plan.num_trials:
-            trial, values, recipe = self._new_point()
-            run = self._run(f"t{self.next_number:04}-{recipe.run_id[:6]}", recipe, values)
-            self.next_number += 1
-        else:
-            return None
-        self.open_trials[run.name] = trial
-        return run
-
-    def on_start(self, run: Run) -> None:
-        """Nothing to note: the trial was opened when it was handed out."""
-
-    def on_epoch(self, run: Run, report: EpochReport) -> None:
-        """Nothing to note: a run that goes on after a lost worker may tell an epoch twice."""
-
-    def on_end(self, run: Run, status: Status) -> None:
-        trial = self.open_trials.pop(run.name)
-        if status.outcome.is_final:
-            self.study.tell(trial, status.outcome, _scores(run.directory))
-
-    def _new_point(self) -> tuple[optuna.Trial, dict[str, Any], Recipe]:
-        """A point whose recipe no other trial has: an equal one would cost a training for nothing.
-
-        Raises:
-            HarnessError: The space has no more points.
-        """
-        for _ in range(NUM_ASKS_FOR_A_NEW_POINT):
-            trial, values = self.study.ask(self.next_number)
-            recipe = self.plan.recipe(values)
-            if recipe.run_id not in self.run_ids:
-                self.run_ids.add(recipe.run_id)
-                return trial, values, recipe
-            self.study.tell(trial, Outcome.FAILED, {})
-        raise HarnessError(
-            f"search {self.plan.name!r}: {self.next_number} trials have tried what the space "
-            f"holds; ask for --trials {self.next_number} or widen it"
-        )
-
-    def _run(self, name: str, recipe: Recipe, values: dict[str, Any]) -> Run:
-        return Run(
-            group=self.plan.name,
-            name=name,
-            kind="trial",
-            recipe=recipe,
-            directory=RunDirectory(self.search_dir / name),
-            values=values,
-        )
-
-    def _take_up(self, directory: RunDirectory) -> None:
-        self.next_number = max(self.next_number, trial_number(directory) + 1)
-        recipe = directory.recipe
-        if recipe is None:
-            return  # the driver died between making the folder and writing into it
-        self.run_ids.add(recipe.run_id)
-        space = self.plan.space
-        values = space.active({path: recipe.get(path) for path in space.space})
-        run = self._run(directory.path.name, recipe, values)
-        outcome = directory.status.outcome
-        if outcome.is_final:
-            self.study.add(values, outcome, _scores(directory))
-            self.ended.append(run)
-        else:
-            self.unfinished.append(run)
-
-
-def _scores(directory: RunDirectory) -> dict[int, float]:
-    return {report.epoch: report.metrics[SCORE] for report in directory.epochs}
-
-
-def run_search(
-    source: TrialSource,
-    *,
-    machine: Machine,
-    resources: Resources,
-    listeners: Sequence[RunListener] = (),
-) -> None:
-    """Make the trials that are left, on the Ray that `start_ray` has connected to."""
-    from harness.search.execution import execute  # a finished search needs no Ray
-
-    execute(
-        source,
-        machine=machine,
-        resources=resources,
-        scratch=source.search_dir / "ray",
-        listeners=listeners,
-        scheduler=_scheduler(source.plan.space),
-    )
-
-
-def _scheduler(space: SearchSpace) -> "TrialScheduler | None":
-    from ray.tune.schedulers import ASHAScheduler
-
-    if space.search.scheduler == "none":
-        return None
-    num_epochs = space.base.train.epochs
-    return ASHAScheduler(
-        time_attr="epoch",
-        metric=SCORE,
-        mode="max",
-        grace_period=min(space.search.grace_epochs, num_epochs),
-        reduction_factor=space.search.reduction_factor,
-        max_t=num_epochs + 1,  # Ray stops a trial at max_t, and one at its end is not pruned
-    )

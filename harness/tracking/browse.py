@@ -21,6 +21,7 @@ from harness.tracking.store import (
     database_of,
     embedded_uri,
     find_store,
+    has_store,
     redact,
     store_uri,
 )
@@ -104,9 +105,8 @@ def serve_ui(results: Path, port: int = 5000) -> NoReturn:
 
 
 def _check_exists(results: Path, uri: str | None) -> None:
-    database = database_of(results)
-    if store_uri(results, uri) == embedded_uri(results) and not database.exists():
-        raise HarnessError(f"no MLflow store at {database}: run `harness search` first")
+    if not has_store(results, uri):
+        raise HarnessError(f"no MLflow store at {database_of(results)}: run `harness search` first")
 
 
 def _check_search(store: Store, search: str) -> None:

@@ -11,19 +11,28 @@ from typing import Any, Literal
 
 from harness.core.files import sha256_of_file
 from harness.core.recipe import Recipe, recipe_paths
-from harness.core.records import METRICS, Evaluation, Outcome, Provenance, RunRecord, Status
+from harness.core.records import Evaluation, Outcome, Provenance, RunRecord, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.evaluation.figures import pr_figure, reliability_figure, roc_figure, save_figure
 
-ARTIFACTS = (
-    "recipe.json", "provenance.json", "metrics.jsonl", "record.json", "thresholds.json",
-    "predictions_val.npz",
-)  # fmt: skip
+ARTIFACTS = ("recipe.json", "record.json", "thresholds.json")
+"""What whoever sees MLflow but not the results folder needs to make or judge a run again.
+
+The epochs and the provenance are on the run's page as metrics and tags; predictions are large.
+"""
+
+FINDING_METRICS = ("auroc", "auprc", "f1")
+"""By which runs are compared, per finding; the others are in the record. Each costs 0.2 ms."""
 
 GroupKind = Literal["search", "benchmark"]
 GROUP_KIND: dict[str, GroupKind] = {"trial": "search", "final": "benchmark"}
 """The kind of group that a run of each kind belongs to."""
+
+PARENT = "mlflow.parentRunId"
+"""The tag by which MLflow nests runs."""
+
+KINDS = (*GROUP_KIND, *GROUP_KIND.values())
 
 TERMINAL = {
     Outcome.COMPLETED: "FINISHED",
@@ -42,8 +51,17 @@ def filter_string(group: str, *, kind: str = "trial") -> str:
 
 def group_filter(group: str) -> str:
     """Finds a group's own run and all runs of the group."""
-    quote = '"' if "'" in group else "'"
-    return f"tags.harness.group = {quote}{group}{quote}"
+    return f"tags.harness.group = {_quoted(group)}"
+
+
+def run_filter(group: str, name: str) -> str:
+    """Finds one run."""
+    return f"{group_filter(group)} AND tags.harness.run = {_quoted(name)}"
+
+
+def _quoted(text: str) -> str:
+    quote = '"' if "'" in text else "'"
+    return f"{quote}{text}{quote}"
 
 
 def params_of(recipe: Recipe) -> dict[str, str]:
@@ -89,6 +107,7 @@ def provenance_tags(provenance: Provenance | None) -> dict[str, str]:
         "harness.store": provenance.store_source,
         "harness.labels_sha256": provenance.labels_sha256,
         "harness.pretrained": provenance.weights,
+        "harness.memory_level": str(provenance.memory_level),
         "harness.num_parameters": str(provenance.num_parameters or ""),
     }
     versions = {f"harness.version.{name}": text for name, text in provenance.versions.items()}
@@ -97,7 +116,9 @@ def provenance_tags(provenance: Provenance | None) -> dict[str, str]:
 
 def status_tags(status: Status) -> dict[str, str]:
     """The outcome, and its reason and message: empty ones too, to replace those of a past one."""
-    return {
+    attempts = getattr(status, "attempts", None)
+    tags = {"harness.attempts": str(attempts)} if attempts else {}
+    return tags | {
         "harness.outcome": str(status.outcome),
         "harness.reason": str(status.reason or ""),
         "harness.message": status.message[:1000],
@@ -105,7 +126,7 @@ def status_tags(status: Status) -> dict[str, str]:
 
 
 def weights_tags(directory: RunDirectory) -> dict[str, str]:
-    """Where the kept weights lie, and their hash; MLflow does not get the weights of trials."""
+    """Where the kept weights lie, and their hash; MLflow does not get the weights themselves."""
     path = directory.best_weights
     if not path.exists():
         return {}
@@ -131,15 +152,19 @@ def finite(metrics: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def stage_artifacts(run: Run, folder: Path) -> None:
-    """Fill `folder` with the small files of a run, and the figures of a completed one."""
+    """Copy the small files of a run into `folder`."""
     for name in ARTIFACTS:
         path = run.directory.path / name
         if path.exists():
             shutil.copyfile(path, folder / name)
-    predictions, thresholds = run.directory.predictions("val"), run.directory.thresholds
-    record = run.directory.record
+
+
+def stage_figures(run: Run, folder: Path) -> bool:
+    """Draw the curves of a run's validation into `folder`; False where it has no predictions."""
+    predictions, record = run.directory.predictions("val"), run.directory.record
     if predictions is None or record is None:
-        return
+        return False
+    thresholds = run.directory.thresholds
     title = f"{run.group} {run.name}: {record.provenance.store_source}, validation"
     figures = {
         "roc": roc_figure(predictions, title, thresholds),
@@ -147,7 +172,8 @@ def stage_artifacts(run: Run, folder: Path) -> None:
         "reliability": reliability_figure(predictions, title),
     }
     for name, figure in figures.items():
-        save_figure(figure, folder / "figures" / f"{name}.png")
+        save_figure(figure, folder / f"{name}.png")
+    return True
 
 
 def write_leaderboard(folder: Path, rows: list[dict[str, Any]]) -> None:
@@ -179,5 +205,5 @@ def _finding_metrics(val: Evaluation) -> dict[str, float | None]:
     return {
         f"{val.part}/{name}/{finding}": getattr(figures, name)
         for finding, figures in val.findings.items()
-        for name in (*METRICS, "threshold")
+        for name in FINDING_METRICS
     }

@@ -5,27 +5,33 @@ import os
 import re
 import socket
 import sqlite3
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 
 from harness.core.errors import HarnessError
+from harness.tracking.mounts import network_file_system
 
 EXPERIMENT = "harness"
 PROBE_TIMEOUT_S = 5
 MAX_BATCH = 800
 """Metrics in one request: MLflow takes 1000 entities, 100 of them parameters, 100 tags."""
 
-# MLflow's own defaults (7 retries of 120 s) would hold the driver for minutes at each request.
+RESULTS_ID_FILE = ".results-id"
+RESULTS_ID = "harness.results"
+"""The tag by which runs of several results folders, in one store, are told apart."""
+
+# MLflow's own defaults (7 retries of 120 s) would hold the end of a job for minutes.
 PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 PROBE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -40,18 +46,35 @@ class Store:
     Attributes:
         shown: Its URI without secrets.
         experiment_id: None where the experiment does not exist.
+        results_id: Tags the runs of this results folder; empty where the store holds no others,
+            None where the folder has told this store of no run yet.
     """
 
     client: MlflowClient
     shown: str
     experiment_id: str | None
+    results_id: str | None = ""
 
-    def search(self, filter_string: str, *, order_by: str = "start_time ASC") -> Iterator[Run]:
+    def owns(self, run: Run) -> bool:
+        """False for a run that another results folder has told the same store of."""
+        return self.results_id == "" or run.data.tags.get(RESULTS_ID) == self.results_id
+
+    def knock(self) -> None:
+        """Raise where the store does not answer."""
+        self.client.get_experiment(self.experiment_id)
+
+    def search(
+        self,
+        filter_string: str,
+        *,
+        order_by: str = "start_time ASC",
+        view: int = ViewType.ACTIVE_ONLY,
+    ) -> Iterator[Run]:
         """Yield the runs that match, page by page."""
         page: str | None = None
         while self.experiment_id is not None:
             found = self.client.search_runs(
-                [self.experiment_id], filter_string, order_by=[order_by], page_token=page
+                [self.experiment_id], filter_string, view, order_by=[order_by], page_token=page
             )
             yield from found
             page = found.token
@@ -101,6 +124,11 @@ def embedded_uri(results: Path) -> str:
     return f"sqlite:///{database_of(results)}"
 
 
+def has_store(results: Path, uri: str | None = None) -> bool:
+    """False where the runs are kept in `results` and there are none yet."""
+    return store_uri(results, uri) != embedded_uri(results) or database_of(results).exists()
+
+
 def artifacts_of(results: Path) -> Path:
     """Where a store that is not a server keeps artifacts."""
     return results.resolve() / "mlartifacts"
@@ -112,14 +140,15 @@ def open_store(results: Path, uri: str | None = None, *, experiment: str = EXPER
     Raises:
         HarnessError: The store does not answer within about ten seconds, or refuses.
     """
+    _make_results_id(results, uri)
     store = find_store(results, uri, experiment=experiment)
     if store.experiment_id is not None:
         return store
     is_server = store_uri(results, uri).startswith(("http", "databricks"))
     location = None if is_server else artifacts_of(results).as_uri()  # else MLflow's is ./mlruns
-    with _told_in_one_line(store_uri(results, uri)):
+    with told_in_one_line(store_uri(results, uri)):
         made = store.client.create_experiment(experiment, artifact_location=location)
-    return Store(store.client, store.shown, made)
+    return replace(store, experiment_id=made)
 
 
 def find_store(results: Path, uri: str | None = None, *, experiment: str = EXPERIMENT) -> Store:
@@ -129,9 +158,10 @@ def find_store(results: Path, uri: str | None = None, *, experiment: str = EXPER
         HarnessError: The store does not answer within about ten seconds, or refuses.
     """
     uri = store_uri(results, uri)
+    _check_place(uri)
     _set_patience()
     _quieten()
-    with _told_in_one_line(uri), _environment(PROBE):
+    with told_in_one_line(uri), _environment(PROBE):
         _knock(uri)
         client = MlflowClient(uri)
         found = client.get_experiment_by_name(experiment)
@@ -140,7 +170,9 @@ def find_store(results: Path, uri: str | None = None, *, experiment: str = EXPER
             f"MLflow at {redact(uri)}: experiment {experiment!r} was deleted; restore it with "
             f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
         )
-    return Store(client, redact(uri), found.experiment_id if found else None)
+    return Store(
+        client, redact(uri), found.experiment_id if found else None, _results_id(results, uri)
+    )
 
 
 def redact(text: str) -> str:
@@ -169,10 +201,47 @@ def _beneath(error: BaseException) -> str:
     return str(error)
 
 
+def _results_id(results: Path, uri: str) -> str | None:
+    """A name of the folder that stays when it is moved, or mounted elsewhere."""
+    if uri == embedded_uri(results):
+        return ""
+    with suppress(FileNotFoundError):
+        return (results / RESULTS_ID_FILE).read_text(encoding="utf-8").strip()
+    return None
+
+
+def _make_results_id(results: Path, uri: str | None) -> None:
+    if _results_id(results, store_uri(results, uri)) is not None:
+        return
+    results.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), (results / RESULTS_ID_FILE).open("x") as stream:
+        stream.write(uuid.uuid4().hex + "\n")
+
+
+def _check_place(uri: str) -> None:
+    """Raise where SQLite would lie on a network file system, whose locks do not protect it."""
+    path = _sqlite_file(uri)
+    kind = network_file_system(path) if path else None
+    if kind:
+        raise HarnessError(
+            f"MLflow at {redact(uri)}: SQLite may be damaged on a network file system ({kind}); "
+            "set MLFLOW_TRACKING_URI to a server (http://host:port) or to a file on a local disk "
+            "(sqlite:////var/tmp/mlflow.db)"
+        )
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    """The file of a SQLite URI, driver or not: `sqlite:///x.db`, `sqlite+pysqlite:////x.db`."""
+    scheme, _, place = uri.partition(":///")
+    name = place.partition("?")[0]
+    is_file = scheme.partition("+")[0] == "sqlite" and name not in ("", ":memory:")
+    return Path(name.removeprefix("file:")).absolute() if is_file else None
+
+
 def _knock(uri: str) -> None:
     """Raise at once where MLflow would retry a database for 100 seconds."""
-    if uri.startswith("sqlite:///"):
-        path = Path(uri.removeprefix("sqlite:///").partition("?")[0])
+    path = _sqlite_file(uri)
+    if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA schema_version")
@@ -183,9 +252,12 @@ def _knock(uri: str) -> None:
 
 
 @contextmanager
-def _told_in_one_line(uri: str) -> Iterator[None]:
+def told_in_one_line(uri: str) -> Iterator[None]:
+    """The faults of a store become a `HarnessError` that says what to do."""
     try:
         yield
+    except HarnessError:
+        raise
     except Exception as error:  # requests, SQLAlchemy, MLflow and the system each have their own
         if uri.startswith("sqlite:"):
             trouble = f"cannot be used ({one_line(error)}): move the file away, and MLflow is "
@@ -216,6 +288,6 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def _quieten() -> None:
-    """Faults reach the user as our one line, not as MLflow's and urllib3's retries."""
+    """Faults reach the user as our one line, not as MLflow's traces and urllib3's retries."""
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)

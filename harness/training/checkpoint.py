@@ -1,5 +1,7 @@
 """Weights and training states on disk: whole or absent, and never unpickled code."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,24 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from harness.core.errors import HarnessError
-from harness.core.files import write_atomic
+from harness.core.files import FULL, check_space, disk_full, write_atomic
+from harness.training.failures import memory_failure
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a tree of tensors and plain values."""
-    write_atomic(path, lambda partial: torch.save(state, partial))
+    """Write a tree of tensors and plain values.
+
+    Raises:
+        DiskFullError: There is too little space; what was at `path` is still there.
+    """
+
+    def write(partial: Path) -> None:
+        # Through a file of Python's, whose error says what torch's own does not.
+        with _naming_a_full_disk(path), partial.open("wb") as stream:
+            torch.save(state, stream)
+
+    check_space(path, num_bytes(state))
+    write_atomic(path, write)
 
 
 def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
@@ -26,16 +40,28 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # torch raises a dozen kinds, all of which mean the same here
+    except Exception as error:  # torch raises a dozen kinds, nearly all of which mean the same
+        if memory_failure(error):
+            raise
         first_line = str(error).partition("\n")[0]
         raise HarnessError(f"{path}: not a checkpoint of this harness ({first_line})") from None
     return state
 
 
 def save_weights(path: Path, module: nn.Module) -> None:
-    """Write a module's weights as safetensors."""
+    """Write a module's weights as safetensors.
+
+    Raises:
+        DiskFullError: There is too little space; what was at `path` is still there.
+    """
+
+    def write(partial: Path) -> None:
+        with _naming_a_full_disk(path):
+            save_file(weights, partial)
+
     weights = {name: tensor.detach().contiguous() for name, tensor in module.state_dict().items()}
-    write_atomic(path, lambda partial: save_file(weights, partial))
+    check_space(path, num_bytes(weights))
+    write_atomic(path, write)
 
 
 def load_weights(path: Path, module: nn.Module) -> None:
@@ -48,5 +74,31 @@ def load_weights(path: Path, module: nn.Module) -> None:
         weights: dict[str, Tensor] = load_file(path)
         module.load_state_dict(weights, strict=True)
     except Exception as error:  # safetensors' own error is not an OSError
+        if memory_failure(error):
+            raise
         first_line = str(error).partition("\n")[0]
         raise HarnessError(f"{path}: these weights do not load ({first_line})") from None
+
+
+def num_bytes(state: Any) -> int:
+    """Bytes of all tensors in a tree of dictionaries and sequences."""
+    if isinstance(state, Tensor):
+        return state.numel() * state.element_size()
+    if isinstance(state, Mapping):
+        return sum(num_bytes(value) for value in state.values())
+    if isinstance(state, list | tuple):
+        return sum(num_bytes(value) for value in state)
+    return 0
+
+
+@contextmanager
+def _naming_a_full_disk(path: Path) -> Iterator[None]:
+    """torch and safetensors wrap the system's error in ones of their own."""
+    try:
+        yield
+    except Exception as error:
+        cause = error.__context__
+        is_full = isinstance(cause, OSError) and cause.errno in FULL
+        if is_full or any(f"(os error {number})" in str(error) for number in FULL):
+            raise disk_full(path) from error
+        raise

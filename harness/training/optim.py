@@ -20,6 +20,9 @@ OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
     ),
 }
 
+NUM_MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1}
+"""Tensors of a parameter's size that an optimizer keeps beside it, at most."""
+
 
 def build_optimizer(backbone: nn.Module, recipe: OptimRecipe) -> optim.Optimizer:
     """The optimizer over all parameters, each group with its `base_lr`.

@@ -7,8 +7,10 @@ run that continues from a checkpoint draws what it would have drawn.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.core.errors import DivergedError
+from harness.core.files import check_space
 from harness.core.recipe import Recipe
 from harness.core.records import EpochReport
 from harness.core.run_dir import RunDirectory
@@ -27,16 +30,27 @@ from harness.data.augment import augment, eval_cut
 from harness.data.batches import Batches
 from harness.evaluation.metrics import macro_auroc
 from harness.models.zoo import Network
-from harness.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from harness.training.checkpoint import load_checkpoint, num_bytes, save_checkpoint, save_weights
+from harness.training.failures import memory_failure
 from harness.training.losses import build_loss
-from harness.training.optim import Schedule, build_optimizer
+from harness.training.optim import NUM_MOMENTS, Schedule, build_optimizer
+from harness.training.parts import Parts
 from harness.training.runtime import autocast, seeded
+from harness.training.thrift import (
+    Thrift,
+    free_memory,
+    recompute_activations,
+    statistics_of_one_forward,
+)
 
 log = logging.getLogger(__name__)
 
-EVAL_BATCH_SIZE = 64
 STEPS_BETWEEN_CHECKS = 25
 """A loss is looked at this many steps late at most: each look makes a GPU wait."""
+
+
+KeepScores = Callable[[NDArray[np.float32]], None]
+"""Told the validation scores (N, L) of an epoch that is better than those before it."""
 
 
 @dataclass
@@ -53,48 +67,65 @@ class Trainer:
     """Trains one network by one recipe in one run directory, and continues what it finds there."""
 
     def __init__(
-        self, recipe: Recipe, network: Network, *, train: Batches, val: Batches, run: RunDirectory
+        self, recipe: Recipe, network: Network, *, parts: Parts, run: RunDirectory, thrift: Thrift
     ) -> None:
         self.recipe = recipe
         self.network = network
-        self.train_batches = train
-        self.val_batches = val
+        self.parts = parts
         self.run = run
-        self.device = train.device
+        self.thrift = thrift
+        self.device = parts.train.device
         self.loss = build_loss(recipe.loss)
         self.optimizer = build_optimizer(network.backbone, recipe.optim)
         self.schedule = Schedule(
-            self.optimizer, recipe.schedule, steps=len(train), epochs=recipe.train.epochs
+            self.optimizer, recipe.schedule, steps=len(parts.train), epochs=recipe.train.epochs
         )
         self.progress = Progress()
         self.best_score_NL: NDArray[np.float32] | None = None
+        if thrift.does_recompute:
+            recompute_activations(network.backbone)
 
-    def fit(self, report: Callable[[EpochReport], None]) -> Progress:
+    def fit(self, report: Callable[[EpochReport], None], keep_scores: KeepScores) -> Progress:
         """Train to the end, telling `report` of each epoch once all of it is on disk.
 
         Raises:
             DivergedError: A loss was not finite.
+            DiskFullError: There is too little space for the checkpoint or the weights.
         """
-        self._resume()
+        self._check_space()
+        self._resume(keep_scores)
         while not self._is_done():
             started = time.perf_counter()
             metrics = self._train_epoch(self.progress.epoch + 1)
             val_metrics, score_NL = self._validate()
             self.schedule.after_epoch(val_metrics["val/loss"])
             self._advance(metrics | val_metrics, score_NL, time.perf_counter() - started)
-            report(self._save())
+            report(self._save(keep_scores))
         return self.progress
+
+    def _check_space(self) -> None:
+        """Refuse a disk on which the run could not end, before any time is spent.
+
+        The most that lies there at once: the last checkpoint, the next beside it, the weights.
+        """
+        weights = num_bytes(self.network.backbone.state_dict())
+        moments = NUM_MOMENTS[self.recipe.optim.name] * num_bytes(
+            list(self.network.backbone.parameters())
+        )
+        there = (self.run.checkpoint, self.run.best_weights)
+        lies = sum(path.stat().st_size for path in there if path.exists())
+        check_space(self.run.checkpoint, max(0, 2 * (weights + moments) + weights - lies))
 
     # One epoch ------------------------------------------------------------------------------
 
     def _train_epoch(self, epoch: int) -> dict[str, float]:
         self.network.train()
         generator = torch.Generator().manual_seed(self._seed("augment", epoch))
-        first_step = (epoch - 1) * len(self.train_batches)
+        first_step = (epoch - 1) * len(self.parts.train)
         losses: list[Tensor] = []
         lr = 0.0
         with seeded(self._seed("dropout", epoch), self.device):
-            for step, (image_B1HW, label_BL) in enumerate(self.train_batches.epoch(epoch)):
+            for step, (image_B1HW, label_BL) in enumerate(self.parts.train.epoch(epoch)):
                 lr = self.schedule.before_step(first_step + step)
                 image_B1HW = augment(
                     image_B1HW,
@@ -109,12 +140,29 @@ class Trainer:
         return {"lr": lr, "train/loss": float(torch.stack(losses).mean())}
 
     def _step(self, image_B1HW: Tensor, label_BL: Tensor) -> Tensor:
+        """One step of the optimizer, by the mean loss of the batch however it is cut."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = torch.zeros((), device=self.device)
+        num_at_once = self.thrift.num_at_once
+        for image, label in zip(
+            image_B1HW.split(num_at_once), label_BL.split(num_at_once), strict=True
+        ):
+            loss += self._add_gradients(image, label, part=len(image) / len(image_B1HW))
+        self.optimizer.step()
+        return loss
+
+    def _add_gradients(self, image_B1HW: Tensor, label_BL: Tensor, *, part: float) -> Tensor:
+        """The mean loss of some images times their part of the batch, and its gradients added.
+
+        Cut in pieces, a batch draws other dropout masks and drops other paths than as a whole:
+        as many, from the same generator, so in distribution it is the same.
+        """
         with autocast(self.device):
             logit_BL = self.network(image_B1HW)
-        loss = self.loss(logit_BL, label_BL)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        loss = self.loss(logit_BL, label_BL) * part
+        does_recompute = self.thrift.does_recompute
+        with statistics_of_one_forward(self.network) if does_recompute else nullcontext():
+            loss.backward()
         return loss.detach()
 
     def _check_finite(self, losses: list[Tensor], epoch: int, last_step: int, lr: float) -> None:
@@ -126,7 +174,7 @@ class Trainer:
             )
 
     def _validate(self) -> tuple[dict[str, float], NDArray[np.float32]]:
-        logit_NL, label_NL = predict(self.network, self.val_batches, self.recipe)
+        logit_NL, label_NL = predict(self.network, self.parts.val, self.recipe)
         loss = float(self.loss(logit_NL, label_NL))
         score_NL = torch.sigmoid(logit_NL).numpy()
         if not (np.isfinite(loss) and np.isfinite(score_NL).all()):
@@ -165,7 +213,7 @@ class Trainer:
         stale_epochs = progress.epoch - progress.best_epoch
         return progress.epoch >= train.epochs or stale_epochs >= train.early_stop_epochs
 
-    def _save(self) -> EpochReport:
+    def _save(self, keep_scores: KeepScores) -> EpochReport:
         """Write the epoch: its line, then the checkpoint, then what follows from a better one."""
         report = EpochReport(epoch=self.progress.epoch, metrics=self.metrics)
         self.run.append_epoch(report)
@@ -180,14 +228,16 @@ class Trainer:
                 "best_score_NL": torch.from_numpy(self.best_score_NL),
             },
         )
-        self._keep_if_best()
+        self._keep_if_best(keep_scores)
         return report
 
-    def _keep_if_best(self) -> None:
+    def _keep_if_best(self, keep_scores: KeepScores) -> None:
         if self.progress.best_epoch == self.progress.epoch:
+            assert self.best_score_NL is not None
             save_weights(self.run.best_weights, self.network.backbone)
+            keep_scores(self.best_score_NL)
 
-    def _resume(self) -> None:
+    def _resume(self, keep_scores: KeepScores) -> None:
         state: dict[str, Any] | None = load_checkpoint(self.run.checkpoint, self.device)
         if state is None:
             self.run.keep_epochs(0)
@@ -198,7 +248,7 @@ class Trainer:
         self.progress = Progress(**state["progress"])
         self.best_score_NL = state["best_score_NL"].cpu().numpy()
         self.run.keep_epochs(self.progress.epoch)
-        self._keep_if_best()
+        self._keep_if_best(keep_scores)
         log.info("%s continues after epoch %d", self.run.path.name, self.progress.epoch)
 
     def _seed(self, use: str, epoch: int) -> int:
@@ -207,12 +257,34 @@ class Trainer:
 
 @torch.inference_mode()
 def predict(network: Network, batches: Batches, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """(logit_NL, label_NL), float32 on the CPU, in the order of the batches."""
+    """(logit_NL, label_NL), float32 on the CPU, in the order of the batches.
+
+    Images do not influence each other here, so a batch that does not fit is cut until it does.
+    """
     network.eval()
     logits, labels = [], []
+    num_at_once = batches.batch_size
     for image_B1HW, label_BL in batches.epoch(0):
-        with autocast(batches.device):
-            logit_BL = network(eval_cut(image_B1HW, recipe.data))
-        logits.append(logit_BL.float())
+        while (logit_BL := _logits(network, image_B1HW, recipe, num_at_once)) is None:
+            num_at_once = math.ceil(num_at_once / 2)
+            free_memory()
+            log.info("evaluation goes on with %d images at once", num_at_once)
+        logits.append(logit_BL)
         labels.append(label_BL)
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
+
+
+def _logits(
+    network: Network, image_B1HW: Tensor, recipe: Recipe, num_at_once: int
+) -> Tensor | None:
+    """Logits (B, L); None where `num_at_once` images, and more than one, do not fit."""
+    logits = []
+    try:
+        for image in image_B1HW.split(num_at_once):
+            with autocast(image.device):
+                logits.append(network(eval_cut(image, recipe.data)).float())
+    except Exception as error:
+        if memory_failure(error) is None or num_at_once == 1:
+            raise
+        return None
+    return torch.cat(logits)

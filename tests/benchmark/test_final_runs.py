@@ -36,7 +36,7 @@ def test_no_two_runs_share_a_folder_and_all_is_the_same_again(
     assert [run.name for run in lab.plan_runs(plan)] == [run.name for run in runs]
 
 
-def test_published_runs_are_kept_when_the_search_finds_something_better(lab: Lab) -> None:
+def test_default_runs_are_kept_when_the_search_finds_something_better(lab: Lab) -> None:
     plan = BenchmarkPlan(name="p", searches=("beta",), seeds=1)
     before = {run.name for run in lab.plan_runs(plan)}
     lab.add_search("beta", [(5e-5, 0.75), (1e-3, 0.60), (2e-4, 0.9)])

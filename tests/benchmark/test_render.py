@@ -91,7 +91,7 @@ def test_the_drop_from_search_to_test_is_shown_for_winners(table: ComparisonTabl
     # searched 0.800, re-trained 0.70 and 0.73, test 0.700
     assert tuned[2:] == ["3 trials", "0.8000", "0.7150 ± 0.0212", "0.7000 ± 0.0000",
                          "-0.0850", "-0.0150"]  # fmt: skip
-    assert same[0] == "beta (published = tuned)"
+    assert same[0] == "beta (default = tuned)"
 
 
 def test_changes_of_the_search_are_listed(table: ComparisonTable) -> None:
@@ -133,6 +133,22 @@ def test_the_summary_fits_a_terminal(table: ComparisonTable) -> None:
     assert headers == ["Contestant", "Network", "Seeds", "AUROC", "AUPRC", "F1", "Brier"]
     assert rows[0][:4] == ["alpha (tuned)", "densenet121.tv_in1k", "2", "0.700 ± 0.000"]
     assert rows[1][3] == "-"
+
+
+def test_an_older_table_can_be_read(table: ComparisonTable, tmp_path: Path) -> None:
+    """It called a default point published, whether it was or not."""
+    write_table(table, tmp_path)
+    path = tmp_path / "table.json"
+    path.write_text(path.read_text().replace('"is_default"', '"is_published"'))
+    assert read_table(path) == table
+
+
+def test_a_default_point_is_marked_in_the_csv(table: ComparisonTable) -> None:
+    rows = list(csv.DictReader(as_csv(table).splitlines()))
+    marks = {row["contestant"]: row["is_default"] for row in rows}
+    assert marks == {
+        "alpha (tuned)": "False", "alpha (published)": "True", "beta (default = tuned)": "True",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("text", [None, "{", "{}"])

@@ -31,7 +31,7 @@ def test_a_cell_of_one_seed_has_no_sd_and_of_none_is_a_gap() -> None:
 
 def test_figures_are_means_over_the_test_evaluations(scored_lab: Lab, plan: BenchmarkPlan) -> None:
     table = scored_lab.table(plan)
-    # alpha tuned, alpha published, beta: seed 0 of each, then seed 1
+    # alpha tuned, alpha published, beta default: seed 0 of each, then seed 1
     tests = [make_evaluation(10 + k, "test", signal=2.0, without="Hernia") for k in (0, 3)]
     for metric in METRICS:
         values = [test.macro[metric] for test in tests]

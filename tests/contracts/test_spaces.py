@@ -1,6 +1,7 @@
 """Over every search space that ships: it loads, says what was published, and cannot rot."""
 
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from harness.core.recipe import Recipe
 from harness.core.space import SearchSpace, describe_space, shipped_spaces, shipped_spaces_dir
 from harness.core.space_checks import corners
+from harness.core.space_lint import WORKS_WITH, lint_space
 from harness.core.space_schema import space_schema
 from harness.core.yaml_file import load_yaml
 
@@ -176,3 +178,58 @@ def test_the_example_of_the_page_is_a_space(tmp_path: Path) -> None:
     space = SearchSpace.load(example)
     assert space.name == "mine"
     assert space.search == type(space.search)(), "the example shows the defaults of the settings"
+
+
+def test_a_shipped_space_gives_no_warning(space) -> None:
+    assert lint_space(space) == []
+
+
+# What the warnings say of the code ----------------------------------------------------------
+
+TWO_VALUES = {
+    "augment.crop_scale_min": (0.1, 0.9),
+    "optim.momentum": (0.1, 0.9),
+    "schedule.patience": (0, 3),
+    "schedule.factor": (0.1, 0.5),
+    "schedule.min_lr": (0.0, 0.05),
+}
+
+
+@pytest.mark.parametrize("path", WORKS_WITH)
+def test_a_parameter_works_where_the_warnings_say_so_and_nowhere_else(path: str) -> None:
+    switch, on = WORKS_WITH[path]
+    section, leaf = switch.split(".")
+    kind = type(getattr(Recipe(), section)).model_fields[leaf].annotation
+    for setting in get_args(kind) or (True, False):
+        one, other = (
+            training_of(Recipe().with_values({"optim.lr": 0.1, switch: setting, path: value}))
+            for value in TWO_VALUES[path]
+        )
+        assert (one == other) is (setting not in on), f"{switch} {setting}"
+
+
+def training_of(recipe: Recipe) -> list[object]:
+    """Everything that a few steps do: learning rates, weights, and training images."""
+    torch = pytest.importorskip("torch")
+    from harness.core.recipe import DataRecipe
+    from harness.data.augment import augment
+    from harness.training.optim import Schedule, build_optimizer
+
+    backbone = torch.nn.Linear(2, 1)
+    torch.nn.init.constant_(backbone.weight, 0.5)
+    torch.nn.init.constant_(backbone.bias, 0.0)
+    optimizer = build_optimizer(backbone, recipe.optim)
+    schedule = Schedule(optimizer, recipe.schedule, steps=1, epochs=8)
+    done: list[object] = []
+    for step in range(8):
+        done.append(schedule.before_step(step))
+        optimizer.zero_grad()
+        backbone(torch.ones(1, 2)).square().sum().backward()
+        optimizer.step()
+        schedule.after_epoch(1.0)  # a plateau from the first epoch on
+        done += backbone.weight.flatten().tolist()
+    image_B1HW = torch.arange(4 * 32 * 32).remainder(256).to(torch.uint8).view(4, 1, 32, 32)
+    data = DataRecipe(resize_px=32, input_px=32)
+    generator = torch.Generator().manual_seed(0)
+    image = augment(image_B1HW, recipe=recipe.augment, data=data, generator=generator)
+    return [*done, *image.flatten().tolist()]

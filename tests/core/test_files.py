@@ -1,10 +1,15 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
+from harness.core.errors import DiskFullError
 from harness.core.files import (
     append_json_line,
+    check_space,
+    free_bytes,
+    overwrite_text,
     read_json,
     read_json_lines,
     sha256_of_file,
@@ -87,3 +92,63 @@ def test_the_hash_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc")
     assert sha256_of_file(path) == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_the_hash_of_a_file_that_is_written_to_changes(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    sha256_of_file(path)
+    write_text(path, "abd")
+    assert sha256_of_file(path) == hashlib.sha256(b"abd").hexdigest()
+
+
+# A disk of one megabyte --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(make_disk) -> Path:
+    return make_disk(1)
+
+
+def test_a_write_to_a_full_disk_says_where_and_what_to_do(small_disk: Path, fill_disk) -> None:
+    path = small_disk / "x.json"
+    write_text(path, "old")
+    fill_disk(small_disk)
+    assert free_bytes(small_disk) == 0
+    with pytest.raises(DiskFullError, match=r"x\.json: could not be .*\(0\.0 MB left\).*gc"):
+        write_text(path, "new" * 10_000)
+    assert path.read_text() == "old"
+    assert {item.name for item in small_disk.iterdir()} == {"x.json", "filler"}
+    with pytest.raises(DiskFullError, match=r"new/x\.json"):
+        write_text(small_disk / "new" / "x.json", "a")
+    with pytest.raises(DiskFullError, match=r"lines\.jsonl"):
+        append_json_line(small_disk / "lines.jsonl", "a" * 10_000)
+
+
+def test_a_small_file_can_be_written_over_on_a_full_disk(small_disk: Path, fill_disk) -> None:
+    path = small_disk / "status.json"
+    write_json(path, {"outcome": "running", "message": "so far so good"})
+    fill_disk(small_disk)
+    overwrite_text(path, '{"outcome": "failed"}')
+    assert read_json(path) == {"outcome": "failed"}
+    overwrite_text(path, '{"outcome": "failed", "message": "' + "long " * 100 + '"}')
+    assert read_json(path)["message"].startswith("long")
+
+
+def test_space_is_checked_with_a_margin_before_it_is_used(small_disk: Path) -> None:
+    deep = small_disk / "not" / "there" / "yet"
+    assert free_bytes(deep) == free_bytes(small_disk) == 1 << 20
+    with pytest.raises(DiskFullError) as caught:
+        check_space(deep / "last.ckpt", 2_500_000)
+    assert str(caught.value).startswith(
+        f"{deep}/last.ckpt: 2.5 MB are to be written and 8.0 MB to stay free, "
+        "but the disk has only 1.0 MB left; make room there with `harness gc`"
+    )
+
+
+def test_space_for_a_file_is_its_size_and_the_margin(tmp_path: Path) -> None:
+    statistics = os.statvfs(tmp_path)
+    free = statistics.f_bavail * statistics.f_frsize
+    check_space(tmp_path / "x", free // 2)
+    with pytest.raises(DiskFullError, match="to stay free"):
+        check_space(tmp_path / "x", int(free * 0.99))

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core.errors import HarnessError
 from harness.core.predictions import Predictions
 from harness.core.recipe import Recipe
 from harness.core.records import (
@@ -121,3 +122,37 @@ def test_a_record_holds_nothing_of_the_test_set() -> None:
 def test_an_epoch_counts_from_one() -> None:
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         EpochReport(epoch=0, metrics={})
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("status.json", lambda run: run.status),
+        ("recipe.json", lambda run: run.recipe),
+        ("provenance.json", lambda run: run.provenance),
+        ("record.json", lambda run: run.record),
+        ("memory.json", lambda run: run.memory),
+        ("metrics.jsonl", lambda run: run.epochs),
+        ("thresholds.json", lambda run: run.thresholds),
+        ("test.json", lambda run: run.test_evaluation),
+    ],
+)
+@pytest.mark.parametrize("content", [b'{"outcome": ', b'"words"\n', b'{"seeds": 1}\n', b"\xff\n"])
+def test_a_damaged_file_is_named_in_one_line(run, name, read, content) -> None:
+    run.path.mkdir()
+    (run.path / name).write_bytes(content)
+    if (name, content[-1:]) == ("metrics.jsonl", b" "):
+        return  # a line that a crash cut off is none
+    with pytest.raises(HarnessError) as caught:
+        read(run)
+    message = str(caught.value)
+    assert message.startswith(f"{run.path / name}: damaged or changed by hand (")
+    assert "\n" not in message
+
+
+def test_a_damaged_file_says_where_it_is_wrong(run) -> None:
+    run.write_record(RECORD)
+    path = run.path / "record.json"
+    path.write_text(path.read_text().replace('"best_epoch": 2', '"best_epoch": "two"'))
+    with pytest.raises(HarnessError, match=r"record.json: damaged .*\(best_epoch: .* integer"):
+        _ = run.record

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from harness.cli.options import space_of
 from harness.core.errors import HarnessError
 from harness.core.recipe import Recipe
 from harness.core.space import (
@@ -142,11 +143,77 @@ def test_of_too_many_corners_some_are_drawn(space) -> None:
     assert found == list(corners(big.base, big.parameters))
 
 
+# Published or not ---------------------------------------------------------------------------
+
+PUBLISHED = HEADER + "published: true\n"
+NAME = "  loss.name: {kind: choice, choices: [bce, focal], default: bce}\n"
+
+
+def test_of_the_shipped_spaces_three_begin_at_a_published_recipe() -> None:
+    spaces = [SearchSpace.load(name) for name in shipped_spaces()]
+    assert {space.name for space in spaces if space.published} == {
+        "dannynet",
+        "chexnet",
+        "vit_base",
+    }
+    for space in spaces:
+        assert space.published != space.source.startswith("ours"), space.name
+
+
+def test_a_space_is_not_published_unless_it_says_so(space, write) -> None:
+    assert not space.published
+    (problem,) = problems_of(write(HEADER + "published: perhaps\nspace:\n" + LR))
+    assert problem.startswith("4: published: ")
+
+
+@pytest.mark.parametrize(
+    ("values", "is_published"),
+    [
+        ({}, True),
+        ({"train.epochs": Recipe().train.epochs}, True),
+        ({"loss.name": "bce"}, True),  # fixed at its default; `focal` stands in the base
+        ({"train.epochs": 5}, False),
+        ({"model.weights": "none"}, False),
+        ({"optim.lr": 5e-5}, False),  # as in the base, but trial 0 had the parameter's default
+        ({"loss.name": "focal"}, False),
+    ],
+)
+def test_another_default_point_is_published_no_more(write, values, is_published) -> None:
+    space = SearchSpace.load(write(PUBLISHED + "space:\n" + LR + NAME))
+    assert (space.base.optim.lr, space.base.loss.name) == (5e-5, "focal")
+    assert space.with_base(values).published == is_published
+
+
+def test_nothing_makes_a_space_published(space) -> None:
+    assert not space.with_base({}).published
+
+
+@pytest.mark.parametrize(
+    ("values", "is_published"),
+    [({}, True), ({"train.epochs": 5}, False), ({"model.weights": "other.pth"}, False)],
+)
+def test_a_file_of_weights_by_its_absolute_path_is_the_same(
+    write, monkeypatch, values, is_published
+) -> None:
+    path = write(PUBLISHED + "base: {model: {weights: mine.pth}}\nspace:\n" + LR)
+    monkeypatch.chdir(path.parent)
+    chosen = space_of(str(path), values)
+    assert chosen.published == is_published
+    weights = values.get("model.weights", str(path.parent / "mine.pth"))
+    assert chosen.base.model.weights == weights
+
+
 # As a value ---------------------------------------------------------------------------------
 
 
 def test_a_space_survives_json(space) -> None:
     tree = json.loads(json.dumps(space.model_dump(mode="json")))
+    assert SearchSpace.model_validate(tree) == space
+
+
+def test_a_space_that_was_written_before_it_could_say_published_is_read(space) -> None:
+    tree = space.model_dump(mode="json")
+    del tree["published"]
     assert SearchSpace.model_validate(tree) == space
 
 
@@ -232,7 +299,7 @@ search: {sampler: tp, grace_epoch: 3}
         "14: unknown key 'space.loss.alpha.lo' (did you mean 'low'?)",
         "15: space.augment.crop.choices: should have at least 1 item after validation, not 0",
         "16: space.augment.jitter needs a kind: float, log_float, int, log_int, choice",
-        "17: search.sampler: should be 'tpe' or 'random', not 'tp'",
+        "17: search.sampler: should be 'tpe', 'gp' or 'random', not 'tp'",
         "17: unknown key 'search.grace_epoch' (did you mean 'grace_epochs'?)",
     ]
 
@@ -311,7 +378,8 @@ def test_grace_must_outlast_the_plateaus_patience(write) -> None:
     short = "search: {grace_epochs: 4}\n"
     assert problems_of_space(write, LR, more=base + short) == [
         "7: grace_epochs 4 is too short: "
-        "the plateau schedule lowers lr after epoch 5 at the earliest"
+        "with patience 3 the plateau schedule lowers lr after epoch 5 at the earliest; "
+        "give 5 or more"
     ]
     text = HEADER + "space:\n" + LR
     SearchSpace.load(write(text + base + "search: {grace_epochs: 5}\n"))

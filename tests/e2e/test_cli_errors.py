@@ -16,9 +16,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from harness.cli import main
+from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
 from harness.core.run_dir import RunDirectory
+from tests.conftest import run_command
 
 SMALL = [
     "--set", "data.resize_px=32", "--set", "data.input_px=32", "--set", "train.epochs=4",
@@ -36,29 +37,7 @@ space:
   optim.weight_decay: { kind: log_float, low: 1e-1, high: 1e-6, default: 1e-5 }
   loss.gamma: { kind: flaot, low: 0, high: 4, default: 2 }
 """
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path):
-    """A folder to stand in, no settings of the machine's, and no network to wait for."""
-    for name in ("HARNESS_DEBUG", "HARNESS_RESULTS", "MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def harness(monkeypatch, capsys):
-    """Runs a command; gives its exit code, and what it said on stdout and stderr."""
-
-    def run(*words) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["harness", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return int(end.value.code or 0), said.out, said.err
-
-    return run
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture
@@ -92,13 +71,8 @@ def searched(toy_store, tmp_path_factory):
     (lab / "link").symlink_to(toy_store.path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(lab)
-        patch.setattr("sys.argv", [
-            "harness", "search", "dannynet-mini", "--data", "link", "--trials", "1",
-            "--results", "our results", "--name", "first", *SMALL,
-        ])  # fmt: skip
-        with pytest.raises(SystemExit) as end:
-            main()
-    assert not end.value.code
+        words = ("search", "dannynet-mini", "--data", "link", "--trials", "1", "--name", "first")
+        assert run_command(patch, *words, "--results", "our results", *SMALL) == 0
     return lab / "our results"
 
 
@@ -124,8 +98,15 @@ def closed_port() -> int:
         (["serch"], "Did you mean 'search'"),
         (["search", "dannynet", "--triasl", "3"], "--trials"),
         (["search", "dannynet"], "Missing option '--data'"),
-        (["search", "dannynet", "--data", "x", "--trials", "0"], "'--trials'"),
-        (["search", "dannynet", "--data", "x", "--trials", "few"], "'--trials'"),
+        (["search", "dannynet", "--data", "x", "--trials", "0"], "--trials 0: give a number"),
+        (["search", "dannynet", "--data", "x", "--trials", "few"], "--trials few: give a number"),
+        (["search", "dannynet", "--data", "x", "--trials", "+0"], "--trials +0: give a number"),
+        (["search", "dannynet", "dannynet", "--data", "x", "--trials", "3"], "named 'dannynet'"),
+        (
+            ["search", "dannynet", "chexnet", "--data", "x", "--trials", "3", "--name", "y"],
+            "--name",
+        ),
+        (["search", "dannynet", "--data", "x", "--trials", "3", "--sampler", "tpee"], "tpe"),
         (["ui", "--port", "0"], "'--port'"),
         (["data", "prepare", "mimic"], "No such command 'mimic'"),
         (["data", "phantom", "--out", "x", "--images", "3"], "'--images'"),
@@ -151,11 +132,10 @@ def test_a_group_alone_shows_its_commands(harness, words):
     assert err == ""
 
 
-def test_the_trace_is_shown_where_it_is_asked_for(monkeypatch):
+def test_the_trace_is_shown_where_it_is_asked_for(harness, monkeypatch):
     monkeypatch.setenv("HARNESS_DEBUG", "1")
-    monkeypatch.setattr("sys.argv", ["harness", "spaces", "danynet"])
-    with pytest.raises(Exception, match="danynet"):
-        main()
+    with pytest.raises(HarnessError, match="danynet"):
+        harness("spaces", "danynet")
 
 
 # Spaces and settings ----------------------------------------------------------------------------

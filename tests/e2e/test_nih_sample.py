@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from harness.cli import main
 from harness.core.run_dir import RunDirectory
 
 SMALL = [
@@ -13,45 +12,40 @@ SMALL = [
 ]  # fmt: skip
 
 
-def harness(monkeypatch, *words) -> int:
-    """The exit code of a command, run in this process."""
-    monkeypatch.setattr("sys.argv", ["harness", *map(str, words)])
-    try:
-        main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
-
-
 @pytest.mark.timeout(600)
-def test_from_the_release_to_the_table(nih_sample, tmp_path, monkeypatch, capsys):
+def test_from_the_release_to_the_table(harness, alone, nih_sample, tmp_path):
     store, results = tmp_path / "store", tmp_path / "results"
     prepare = ("data", "prepare", "nih", "--root", nih_sample, "--out", store, "--size", 64)
-    assert harness(monkeypatch, *prepare) == 0
-    assert harness(monkeypatch, "data", "show", store) == 0
-    assert "Effusion" in capsys.readouterr().out
+    assert harness(*prepare)[0] == 0
+    code, out, _ = harness("data", "show", store)
+    assert code == 0
+    assert "Effusion" in out
 
     cores = ("--cpus-per-trial", 2)
     settings = [word for value in SMALL for word in ("--set", value)]
     search = ("search", "dannynet", "--data", store, "--trials", 3, "--results", results)
-    search += (*cores, *settings)
-    assert harness(monkeypatch, *search) == 0
-    assert "t0000-" in capsys.readouterr().out
+    code, out, err = harness(*search, *cores, *settings)
+    assert code == 0, err
+    assert "t0000-" in out
     trials = [RunDirectory(path) for path in sorted(results.glob("searches/dannynet/t*"))]
     assert len(trials) == 3
     assert trials[0].record.val.num_images + 99 < 499
     assert trials[0].provenance.store_source == "nih"
 
     benchmark = ("benchmark", "--search", "dannynet", "--seeds", 1, "--results", results)
-    assert harness(monkeypatch, *benchmark, *cores, "--name", "sample") == 0
+    code, _, err = harness(*benchmark, *cores, "--name", "sample")
+    assert code == 0, err
     table = json.loads((results / "sample" / "table.json").read_text())
     assert table["caption"]["num_images"] == 99
     assert not table["caption"]["is_synthetic"]
-    assert {row["network"] for row in table["rows"]} == {"densenet121.tv_in1k"}
+    assert {row["network"] for row in table["rows"]} == {"densenet121, from scratch"}
+    assert not [row["label"] for row in table["rows"] if "published" in row["label"]], (
+        "--set has changed the published recipe"
+    )
     markdown = (results / "sample" / "table.md").read_text()
     assert "SYNTHETIC" not in markdown
     assert "| Effusion |" in markdown
 
-    capsys.readouterr()
-    assert harness(monkeypatch, "winners", "--results", results) == 0
-    assert "dannynet" in capsys.readouterr().out
+    code, out, _ = harness("winners", "--results", results)
+    assert code == 0
+    assert "dannynet" in out

@@ -9,15 +9,11 @@ from harness.core.machine import Machine
 from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.space import SearchSpace
+from harness.search.execution import execute
 from harness.search.leaderboard import count_outcomes, leaderboard
 from harness.search.ray_session import Resources, fit_resources, start_ray
-from harness.search.search import (
-    SearchPlan,
-    TrialSource,
-    check_plan,
-    run_search,
-    write_plan,
-)
+from harness.search.search import SearchPlan, check_plan, write_plan
+from harness.search.trial_source import TrialSource
 
 FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
 
@@ -54,10 +50,11 @@ def run_all(plan, search_dir, store, *, cpus=2):
     resources = fit_resources(Resources(cpus=cpus, gpus=0))
     write_plan(plan, search_dir)
     follower = Follower()
-    run_search(
+    execute(
         TrialSource(plan, search_dir),
         machine=Machine(store=store.path, device="cpu"),
         resources=resources,
+        scratch=search_dir / "ray",
         listeners=[follower],
     )
     return follower
@@ -73,7 +70,7 @@ def searched(toy_store, tmp_path_factory):
 
 def test_trials_end_completed_or_pruned_everywhere_alike(searched):
     plan, search_dir, follower = searched
-    board = leaderboard(search_dir, plan.published)
+    board = leaderboard(search_dir, plan.default_recipe)
     assert [trial.name[:5] for trial in sorted(board, key=lambda t: t.name)] == [
         "t0000", "t0001", "t0002", "t0003", "t0004",
     ]  # fmt: skip
@@ -88,21 +85,23 @@ def test_trials_end_completed_or_pruned_everywhere_alike(searched):
 
 def test_trial_0_is_the_published_recipe(searched):
     plan, search_dir, _ = searched
-    first = next(t for t in leaderboard(search_dir, plan.published) if t.name.startswith("t0000"))
-    assert first.recipe == plan.published
+    first = next(
+        t for t in leaderboard(search_dir, plan.default_recipe) if t.name.startswith("t0000")
+    )
+    assert first.recipe == plan.default_recipe
     assert first.changes == {}
 
 
 def test_a_pruned_trial_had_its_grace(searched):
     plan, search_dir, _ = searched
-    for trial in leaderboard(search_dir, plan.published):
+    for trial in leaderboard(search_dir, plan.default_recipe):
         if trial.status.outcome is Outcome.PRUNED:
             assert trial.num_epochs >= plan.space.search.grace_epochs
 
 
 def test_the_leaderboard_puts_completed_trials_first_by_score(searched):
     plan, search_dir, _ = searched
-    board = leaderboard(search_dir, plan.published)
+    board = leaderboard(search_dir, plan.default_recipe)
     completed = [trial for trial in board if trial.status.outcome is Outcome.COMPLETED]
     assert board[: len(completed)] == completed
     scores = [trial.score for trial in completed]
@@ -156,6 +155,7 @@ def test_an_unfinished_trial_goes_on_from_its_checkpoint(searched, toy_store, tm
     for path in (first, second):
         RunDirectory(path).set_status(Status(outcome=Outcome.RUNNING))
     (second / "record.json").unlink(missing_ok=True)
+    RunDirectory(second).keep_epochs(1)
     follower = run_all(plan, tmp_path / "toy", toy_store)
     assert sorted(follower.started) == [first.name, second.name]
     assert (first.name, 1) not in follower.epochs

@@ -1,14 +1,8 @@
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import requests
 from mlflow import MlflowClient
 
 from harness.core.errors import HarnessError
@@ -19,7 +13,6 @@ from harness.tracking.browse import ui_environment
 
 MakeRun = Callable[..., Run]
 Train = Callable[..., Status]
-REPO = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -41,6 +34,7 @@ def searched(results: Path, make_run: MakeRun, train: Train) -> Path:
         if outcome is Outcome.COMPLETED and group == "chexnet":
             train(run, (score,))
         tracker.on_end(run, Status(outcome=outcome))
+    assert tracker.flush()
     return results
 
 
@@ -108,99 +102,3 @@ def test_runs_that_are_kept_elsewhere_are_not_served(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:s3cret@lab:5000")
     with pytest.raises(HarnessError, match=r"kept at http://\*\*\*@lab:5000"):
         serve_ui(results)
-
-
-@pytest.fixture
-def server(searched: Path) -> Iterator[tuple[str, subprocess.Popen]]:
-    """`serve_ui` in a process of its own: its address, and the process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    code = (
-        "import sys, pathlib; from harness.tracking import serve_ui;"
-        "sys.exit(serve_ui(pathlib.Path(sys.argv[1]), int(sys.argv[2])))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(searched), str(port)],
-        cwd=searched,
-        env=os.environ | {"PYTHONPATH": str(REPO)},
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", process)
-        yield f"127.0.0.1:{port}", process
-    finally:
-        stop(process)
-
-
-def wait_for(address: str, process: subprocess.Popen) -> None:
-    for _ in range(240):
-        assert process.poll() is None, "the server ended"
-        try:
-            if requests.get(address, timeout=2).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.5)
-    raise AssertionError("the server did not answer")
-
-
-def stop(process: subprocess.Popen) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-@pytest.mark.timeout(240)
-def test_a_server_shows_the_runs_takes_more_and_may_die(
-    server: tuple[str, subprocess.Popen],
-    searched: Path,
-    make_run: MakeRun,
-    train: Train,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    place, process = server
-    [best] = winners(searched, f"http://{place}", search="chexnet")
-    shown = requests.get(
-        f"http://{place}/get-artifact",
-        params={"path": "recipe.json", "run_uuid": best.mlflow_run_id},
-        timeout=20,
-    )
-    assert shown.json()["optim"]["lr"] == best.values["optim.lr"]
-
-    uri = f"http://ann:s3cret@{place}"
-    tracker = Tracker.open(searched, uri, experiment="remote")
-    tracker.group("vit", "search", params={"trials": 2})
-    run, second = make_run(group="vit"), make_run("t0001-b", group="vit")
-    tracker.on_start(run)
-    tracker.on_epoch(run, EpochReport(epoch=1, metrics={"best/auroc_macro": 0.6}))
-    tracker.on_end(run, train(run, (0.6, 0.7), with_predictions=True))
-    tracker.on_start(second)
-    assert tracker.unsynced == []
-
-    client = MlflowClient(f"http://{place}")
-    remote = client.get_experiment_by_name("remote")
-    runs = client.search_runs([remote.experiment_id], filter_string("vit"))
-    child = next(found for found in runs if found.info.run_name == run.name)
-    assert len(runs) == 2
-    assert child.info.status == "FINISHED"
-    history = client.get_metric_history(child.info.run_id, "best/auroc_macro")
-    assert [point.step for point in history] == [1, 2]
-    artifacts = [item.path for item in client.list_artifacts(child.info.run_id)]
-    assert "predictions_val.npz" in artifacts
-    assert "s3cret" not in str([found.to_dictionary() for found in runs])
-
-    stop(process)
-    begin_s = time.monotonic()
-    for epoch in range(1, 50):
-        report = EpochReport(epoch=epoch, metrics={"best/auroc_macro": 0.6})
-        tracker.on_epoch(second, report)
-    assert time.monotonic() - begin_s < 20
-    assert tracker.unsynced == [second]
-    assert f"http://***@{place}" in caplog.text
-    assert "s3cret" not in caplog.text

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from harness.core.errors import HarnessError
+from harness.core.errors import DiskFullError, HarnessError
 from harness.training.checkpoint import (
     load_checkpoint,
     load_weights,
+    num_bytes,
     save_checkpoint,
     save_weights,
 )
@@ -78,3 +79,45 @@ def test_weights_load_strictly(tmp_path):
         load_weights(tmp_path / "best.safetensors", nn.Linear(4, 2))
     with pytest.raises(HarnessError, match="do not load"):
         load_weights(tmp_path / "absent.safetensors", layer)
+
+
+# Space --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saves(tmp_path):
+    """The two ways to save a megabyte, by the name of the file."""
+    linear = torch.nn.Linear(500, 500)
+    return {
+        "last.ckpt": lambda path: save_checkpoint(path, {"linear": linear.state_dict()}),
+        "best.safetensors": lambda path: save_weights(path, linear),
+    }
+
+
+def test_the_bytes_of_a_state_are_those_of_its_tensors():
+    eight = torch.zeros(2, dtype=torch.float32)
+    assert num_bytes({"a": [eight, (eight, 3)], "b": {"c": eight.double()}, "d": "x"}) == 32
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "best.safetensors"])
+def test_nothing_is_written_where_it_would_not_fit(name, saves, make_disk):
+    path = make_disk(8) / name
+    with pytest.raises(DiskFullError, match=r"1\.0 MB are to be written and 8\.0 MB to stay free"):
+        saves[name](path)
+    assert list(path.parent.iterdir()) == []
+    saves[name](make_disk(10) / name)
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "best.safetensors"])
+def test_a_disk_that_fills_up_meanwhile_leaves_the_old_file(name, saves, make_disk, monkeypatch):
+    """Another process takes what was free when it was looked at."""
+    path = make_disk(2) / name
+    monkeypatch.setattr("harness.training.checkpoint.check_space", lambda path, num_bytes: None)
+    saves[name](path)
+    before = path.read_bytes()
+    other = path.with_name("other")
+    other.write_bytes(bytes(500_000))
+    with pytest.raises(DiskFullError, match=f"{name}: could not be written"):
+        saves[name](path)
+    assert path.read_bytes() == before
+    assert set(path.parent.iterdir()) == {path, other}

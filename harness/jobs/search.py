@@ -1,0 +1,286 @@
+"""`search`: spaces become folders of trials, side by side, and go on from what the folders hold."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from harness.core.ledger import Ledger
+from harness.core.locks import held
+from harness.core.provenance import code_version
+from harness.core.records import Outcome, Status
+from harness.core.run import Run, RunListener
+from harness.core.space import SearchSpace
+from harness.core.space_lint import lint_space
+from harness.jobs.place import (
+    Place,
+    Tracked,
+    get_ready,
+    machine_of,
+    open_images,
+    open_storage,
+    tracked,
+)
+from harness.search.budget import Budget
+from harness.search.control import LEDGER_FILE, LOCK_FILE, receive
+from harness.search.estimate import Estimate
+from harness.search.estimate import estimate as estimate_trials
+from harness.search.housekeeping import Housekeeper
+from harness.search.leaderboard import (
+    TrialSummary,
+    describe_counts,
+    leaderboard,
+    leaderboard_row,
+    trial_dirs,
+)
+from harness.search.mirror import StoredWeights, fetch_trials
+from harness.search.progress import ProgressDisplay
+from harness.search.ray_session import Resources, fit_resources, num_slots, start_ray
+from harness.search.search import PLAN_FILE, SearchPlan, check_plan, read_plan, write_plan
+from harness.search.storage import Storage
+from harness.search.trial_source import TrialSource
+from harness.search.trial_sources import TrialSources
+from harness.tracking import Tracker
+
+NUM_FIGURES = 3
+"""So many of the best trials get their figures drawn in MLflow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOrder:
+    """How much is to be searched, and by which rules.
+
+    Attributes:
+        num_trials: Of each space.
+        is_extension: `num_trials` is on top of what a finished search has made.
+        keep: So many of the best trials keep their weights.
+        accept_changes: Go on although the space, the store or the code has changed.
+    """
+
+    num_trials: int
+    is_extension: bool = False
+    seed: int = 0
+    keep: int = 5
+    accept_changes: bool = False
+    budget: Budget = field(default_factory=Budget)
+
+
+def search(
+    spaces: Mapping[str, SearchSpace], *, store: Path, order: SearchOrder, place: Place
+) -> dict[str, list[TrialSummary]]:
+    """Search spaces at equal budgets, or finish what was begun; their trials, best first.
+
+    Args:
+        spaces: By the name of the search of each.
+
+    Raises:
+        HarnessError: Something is wrong that can be seen before the first trial.
+        KeyboardInterrupt: Interrupted; the same call goes on from there.
+    """
+    with ExitStack() as stack:
+        job = _Job(spaces, store, order, place)
+        searches = [job.begin(plan, stack) for plan in job.plans]
+        tracker = Tracker.open(place.results, place.tracking_uri)
+        for each in searches:
+            place.console.print(f"search {each.plan.name}: {each.counts}")
+        to_run = [each for each in searches if each.source.num_to_run]
+        resources = job.get_ready(to_run, stack) if to_run else None
+        for each in searches:
+            stack.enter_context(tracked(tracker, each.tracked(tracker)))
+        if resources:
+            job.make(to_run, resources, tracker)
+        return {each.plan.name: each.board for each in searches}
+
+
+def estimate(
+    spaces: Mapping[str, SearchSpace], *, store: Path, order: SearchOrder, place: Place
+) -> dict[str, Estimate]:
+    """What the trials that are left of each search will take; nothing is written.
+
+    Raises:
+        HarnessError: Something is wrong that would also end the search before its first trial.
+    """
+    job = _Job(spaces, store, order, place)
+    start_ray(place.address)
+    resources = fit_resources(place.resources)
+    return {
+        plan.name: estimate_trials(
+            plan.default_recipe,
+            machine_of(job.images, resources),
+            settings=plan.space.search,
+            resources=resources,
+            num_trials=_num_left(plan, job.folder(plan)),
+            num_slots=num_slots(resources),
+            num_kept=plan.keep,
+        )
+        for plan in job.plans
+    }
+
+
+@dataclass(frozen=True)
+class OneSearch:
+    """One of the searches of a job."""
+
+    plan: SearchPlan
+    folder: Path
+    source: TrialSource
+
+    @property
+    def board(self) -> list[TrialSummary]:
+        return leaderboard(self.folder, self.plan.default_recipe)
+
+    @property
+    def ended(self) -> dict[Outcome, int]:
+        """How many trials have ended, and how."""
+        return dict(Counter(run.directory.status.outcome for run in self.source.ended))
+
+    @property
+    def counts(self) -> str:
+        return describe_counts(self.ended, self.source.num_to_run)
+
+    @property
+    def best(self) -> tuple[float, str] | None:
+        scores = [(trial.score, trial.name) for trial in self.board if trial.score is not None]
+        return max(scores, default=None)
+
+    def tracked(self, tracker: Tracker) -> Tracked:
+        """The search as MLflow shows it."""
+
+        def finish() -> None:
+            completed = [trial for trial in self.board if trial.status.outcome is Outcome.COMPLETED]
+            best = [self.source.run_of(trial.name) for trial in completed[:NUM_FIGURES]]
+            tracker.log_figures(best)
+
+        return Tracked(
+            name=self.plan.name,
+            kind="search",
+            ended=self.source.ended,
+            directories=partial(trial_dirs, self.folder),
+            outcome=lambda: self.source.outcome,
+            rows=lambda: [leaderboard_row(trial) for trial in self.board],
+            finish=finish,
+        )
+
+
+class _Job:
+    """What the searches of one command share."""
+
+    def __init__(
+        self, spaces: Mapping[str, SearchSpace], store: Path, order: SearchOrder, place: Place
+    ) -> None:
+        self.order = order
+        self.place = place
+        self.images = open_images(store, [space.base for space in spaces.values()])
+        self.storage = open_storage(place)
+        self.plans = [self._plan(name, space) for name, space in spaces.items()]
+        for plan in self.plans:
+            self._check(plan)
+
+    def folder(self, plan: SearchPlan) -> Path:
+        return self.place.results / "searches" / plan.name
+
+    def begin(self, plan: SearchPlan, stack: ExitStack) -> OneSearch:
+        """The search as its folder has it, which is ours from now on; nothing is begun."""
+        folder = self.folder(plan)
+        if folder.exists():
+            stack.enter_context(held(folder / LOCK_FILE))
+        if self.storage is not None:
+            fetch_trials(self.storage, folder)
+        return OneSearch(plan, folder, TrialSource(plan, folder))
+
+    def get_ready(self, searches: Sequence[OneSearch], stack: ExitStack) -> Resources:
+        """What a trial gets, once all is there; from here on the searches exist."""
+        resources = get_ready(
+            self.place,
+            [each.plan.space.base for each in searches],
+            self.images,
+            num_runs=sum(each.source.num_to_run for each in searches),
+            num_kept=sum(each.plan.keep for each in searches),
+        )
+        for each in searches:
+            if not each.folder.exists():
+                stack.enter_context(held(each.folder / LOCK_FILE))
+            write_plan(each.plan, each.folder)
+            each.source.gpus_per_trial = resources.gpus or 0.0
+            old = receive(each.folder)  # of an earlier call, which has ended; a retry still holds
+            each.source.reopen([name for request in old for name in request.trials])
+        return resources
+
+    def make(self, searches: Sequence[OneSearch], resources: Resources, tracker: Tracker) -> None:
+        """The trials that are left."""
+        from harness.search.execution import execute  # a finished search needs no Ray
+
+        counts: Counter[Outcome] = Counter()
+        for each in searches:
+            counts.update(each.ended)
+        display = ProgressDisplay(
+            f"search {', '.join(each.plan.name for each in searches)}",
+            total=sum(each.plan.num_trials for each in searches),
+            console=self.place.console,
+            done=counts,
+            best=max((best for each in searches if (best := each.best)), default=None),
+        )
+        with display:
+            execute(
+                TrialSources([each.source for each in searches], self.order.budget),
+                machine=machine_of(self.images, resources),
+                resources=resources,
+                scratch=searches[0].folder / "ray",
+                listeners=[tracker, display, Housekeeping(searches, self.storage)],
+                storage=self.storage,
+                may_grow=self.place.address is not None,
+            )
+
+    def _plan(self, name: str, space: SearchSpace) -> SearchPlan:
+        return SearchPlan(
+            name=name,
+            space=space,
+            store=self.images.path,
+            store_fingerprint=self.images.fingerprint,
+            num_trials=self._num_trials(self.place.results / "searches" / name),
+            seed=self.order.seed,
+            code=code_version(),
+            keep=self.order.keep,
+        )
+
+    def _num_trials(self, folder: Path) -> int:
+        """The trials in all. An extension that was cut short goes on, and extends no further."""
+        order = self.order
+        if not order.is_extension or not (folder / PLAN_FILE).exists():
+            return order.num_trials
+        before = read_plan(folder)
+        return before.num_trials + (0 if _num_left(before, folder) else order.num_trials)
+
+    def _check(self, plan: SearchPlan) -> None:
+        folder, console = self.folder(plan), self.place.console
+        changed = check_plan(plan, folder, accept_changes=self.order.accept_changes)
+        if changed:
+            console.print(f"search {plan.name} goes on with changes: {'; '.join(changed)}")
+        for warning in lint_space(plan.space):
+            console.print(f"search {plan.name}: {warning.message}")
+
+
+def _num_left(plan: SearchPlan, folder: Path) -> int:
+    """Trials of a search that have not ended."""
+    last = Ledger(folder / LEDGER_FILE).last_lines
+    return max(0, plan.num_trials - sum(line.outcome.is_final for line in last))
+
+
+class Housekeeping(RunListener):
+    """A listener that holds each search to the weights of its best trials."""
+
+    def __init__(self, searches: Sequence[OneSearch], storage: Storage | None) -> None:
+        self.keepers: dict[str, Housekeeper | StoredWeights] = {}
+        for each in searches:
+            keep = each.plan.keep
+            if storage is None:
+                keeper = Housekeeper(each.folder, keep=keep)
+                keeper.tidy()
+                self.keepers[each.plan.name] = keeper
+            else:
+                self.keepers[each.plan.name] = StoredWeights(storage, each.folder, keep=keep)
+
+    def on_end(self, run: Run, status: Status) -> None:
+        self.keepers[run.group].ended(run.directory)

@@ -1,0 +1,109 @@
+"""What another terminal asks of a running search: stop, cancel, retry.
+
+A request is a file in the `control` folder of the search; whoever drives the search takes it away.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from harness.core.errors import HarnessError, did_you_mean
+from harness.core.files import read_json, write_json
+from harness.core.ledger import Ledger, LedgerLine
+from harness.core.locks import is_held
+from harness.core.recipe import Frozen
+from harness.core.records import FailureReason, Outcome, Status
+from harness.core.run_dir import RunDirectory
+
+LEDGER_FILE = "ledger.jsonl"
+LOCK_FILE = "lock"
+NOT_RETRIED = (FailureReason.DIVERGED, FailureReason.DATA)
+"""These would fail again; they are made again only when they are named."""
+
+
+class Request(Frozen):
+    """`stop`: no new trials. `cancel`: end the running ones, too. `retry`: make `trials` again."""
+
+    what: Literal["stop", "cancel", "retry"]
+    trials: tuple[str, ...] = ()
+
+
+def is_running(search_dir: Path) -> bool:
+    """True while some process drives the search."""
+    return is_held(search_dir / LOCK_FILE)
+
+
+def send(search_dir: Path, request: Request) -> None:
+    """Leave a request for whoever drives the search."""
+    name = f"{time.time_ns()}-{request.what}.json"
+    write_json(search_dir / "control" / name, request.model_dump(mode="json"))
+
+
+def receive(search_dir: Path) -> list[Request]:
+    """Take all requests, in the order in which they were made."""
+    requests = []
+    for path in sorted((search_dir / "control").glob("*.json")):
+        requests.append(Request.model_validate(read_json(path)))
+        path.unlink()
+    return requests
+
+
+def choose_for_retry(
+    search_dir: Path, trials: tuple[str, ...] = (), *, with_cancelled: bool = False
+) -> list[str]:
+    """The trials that a retry makes again: the named ones, else the failed ones.
+
+    Without names, those are left out which would fail again: diverged, or bad data.
+
+    Raises:
+        HarnessError: A named trial does not exist, or has not failed.
+    """
+    ledger = Ledger(search_dir / LEDGER_FILE)
+    if not trials:
+        return [
+            name
+            for name in ledger.trials
+            if (line := ledger.last(name))
+            and (
+                (line.outcome is Outcome.FAILED and line.reason not in NOT_RETRIED)
+                or (with_cancelled and line.outcome is Outcome.CANCELLED)
+            )
+        ]
+    return [_checked(ledger, name) for name in trials]
+
+
+def _checked(ledger: Ledger, name: str) -> str:
+    found = [trial for trial in ledger.trials if trial == name or trial.startswith(f"{name}-")]
+    if not found:
+        near = did_you_mean(name, ledger.trials)
+        raise HarnessError(f"{ledger.path.parent.name} has no trial {name!r}{near}")
+    line = ledger.last(found[0])
+    if line is None or line.outcome not in (Outcome.FAILED, Outcome.CANCELLED):
+        state = line.outcome if line else "unknown"
+        raise HarnessError(f"{found[0]} is {state}: only failed and cancelled trials are retried")
+    return found[0]
+
+
+def reopen(search_dir: Path, ledger: Ledger, trials: Sequence[str]) -> None:
+    """Put trials back among those to be run; they go on from their checkpoints, where they are."""
+    queued = Status(outcome=Outcome.QUEUED, message="retry")
+    for name in trials:
+        ledger.append(LedgerLine(trial=name, outcome=queued.outcome, message=queued.message))
+        if (search_dir / name).is_dir():
+            RunDirectory(search_dir / name).set_status(queued)
+
+
+def cancel_unfinished(search_dir: Path, ledger: Ledger) -> list[str]:
+    """Call the unfinished trials of a search that nobody drives cancelled; returns their names."""
+    cancelled = Status(outcome=Outcome.CANCELLED, message="harness cancel")
+    unfinished = [
+        name
+        for name in ledger.trials
+        if (line := ledger.last(name)) is not None and not line.outcome.is_final
+    ]
+    for name in unfinished:
+        ledger.note(name, cancelled)
+        if (search_dir / name).is_dir():
+            RunDirectory(search_dir / name).set_status(cancelled)
+    return unfinished

@@ -1,0 +1,186 @@
+"""`estimate`: what a search will cost in hours and on disk, from real steps of its first recipe.
+
+The steps are the trainer's own, with the store's own batches, on a node that will train. The
+figures are those of trials that run to their last epoch.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.core.errors import HarnessError
+from harness.core.machine import Machine
+from harness.core.parameters import SearchSettings
+from harness.core.recipe import Recipe
+from harness.search.checks import show_bytes
+from harness.search.ray_session import Resources, is_connected
+
+if TYPE_CHECKING:
+    from harness.search.timed import Pace
+
+WAIT_S = 600.0
+"""For a node to have room and to take some steps; one that trains otherwise has none."""
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """The cost of a number of trials, each to its last epoch.
+
+    Attributes:
+        num_trials: Those that are still to be made.
+        num_slots: How many run at once.
+        num_kept: How many completed trials keep their weights.
+    """
+
+    pace: "Pace"
+    num_epochs: int
+    num_trials: int
+    resources: Resources
+    num_slots: int
+    num_kept: int
+    settings: SearchSettings
+
+    @property
+    def trial_s(self) -> float:
+        pace = self.pace
+        return pace.start_s + self.num_epochs * (pace.epoch_s + pace.save_s)
+
+    @property
+    def device_hours(self) -> float:
+        """GPU-hours, or core-hours where trials take no GPU, of all trials."""
+        share = self.resources.gpus or self.resources.cpus
+        return self.num_trials * self.trial_s * share / HOUR_S
+
+    @property
+    def wall_s(self) -> float:
+        return math.ceil(self.num_trials / self.num_slots) * self.trial_s
+
+    @property
+    def largest_saving(self) -> float:
+        """The part of all epochs that the scheduler could save, if it ended all it may at once.
+
+        Of n trials n / f ** k pass rung k: successive halving in its synchronous form (Jamieson
+        and Talwalkar 2016, arXiv 1502.07943). The asynchronous form lets more through.
+        """
+        if self.settings.scheduler == "none" or not self.num_trials:
+            return 0.0
+        epochs = spent = 0
+        num_left, rung = self.num_trials, self.settings.grace_epochs
+        while rung < self.num_epochs:
+            spent += num_left * (rung - epochs)
+            num_left = math.ceil(num_left / self.settings.reduction_factor)
+            epochs, rung = rung, rung * self.settings.reduction_factor
+        spent += num_left * (self.num_epochs - epochs)
+        return 1 - spent / (self.num_trials * self.num_epochs)
+
+    @property
+    def running_bytes(self) -> int:
+        """What one trial takes while it runs: files are replaced by whole new ones."""
+        pace = self.pace
+        sizes = (pace.checkpoint_bytes, pace.weights_bytes)
+        return sum(sizes) + max(sizes) + pace.predictions_bytes
+
+    @property
+    def num_bytes(self) -> int:
+        """What all trials take at most: some run, the best keep their weights, all predict."""
+        num_running = min(self.num_slots, self.num_trials)
+        num_kept = min(self.num_kept, self.num_trials)
+        return (
+            num_running * self.running_bytes
+            + num_kept * self.pace.weights_bytes
+            + self.num_trials * self.pace.predictions_bytes
+        )
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What is shown, as pairs of a name and a text."""
+        pace = self.pace
+        unit = "GPU-hours" if self.resources.gpus else "core-hours"
+        saved = f"; pruning saves at most {self.largest_saving:.0%} of it"
+        return [
+            ("measured on", f"{pace.device}: {pace.image_rate:.3g} training images a second"),
+            ("one epoch", f"{show_seconds(pace.epoch_s)} and {show_seconds(pace.save_s)} to save"),
+            ("one trial", f"{show_seconds(self.trial_s)} for all of {self.num_epochs} epochs"),
+            (
+                "all trials",
+                f"{self.num_trials} trials, {self.device_hours:.3g} {unit} at most"
+                + (saved if self.largest_saving else ""),
+            ),
+            (
+                "wall clock",
+                f"{show_seconds(self.wall_s)} at most, with {self.num_slots} at once",
+            ),
+            (
+                "disk",
+                f"{show_bytes(self.num_bytes)}: {show_bytes(self.running_bytes)} a running trial, "
+                f"{show_bytes(pace.weights_bytes)} of weights for each of the best "
+                f"{self.num_kept}, {show_bytes(pace.predictions_bytes)} of predictions a trial",
+            ),
+        ]
+
+
+def estimate(
+    recipe: Recipe,
+    machine: Machine,
+    *,
+    settings: SearchSettings,
+    resources: Resources,
+    num_trials: int,
+    num_slots: int,
+    num_kept: int,
+) -> Estimate:
+    """The cost of `num_trials` trials around `recipe`, which is bound to the machine's store.
+
+    Some steps are trained on a node of the cluster, with the resources of a trial, where Ray is
+    connected, and in this process otherwise.
+
+    Raises:
+        HarnessError: The recipe cannot be trained there, or no node has room in time.
+    """
+    return Estimate(
+        pace=_measured(recipe, machine, resources),
+        num_epochs=recipe.train.epochs,
+        num_trials=num_trials,
+        resources=resources,
+        num_slots=num_slots,
+        num_kept=num_kept,
+        settings=settings,
+    )
+
+
+def _measured(recipe: Recipe, machine: Machine, resources: Resources) -> "Pace":
+    """The pace of a recipe where a trial would run."""
+    from harness.search.timed import measure_pace
+
+    if not is_connected():
+        return measure_pace(recipe, machine)
+    import ray
+
+    # One call a process: what torch has taken of a GPU goes back with it.
+    task = ray.remote(
+        num_cpus=resources.cpus, num_gpus=resources.gpus or 0, max_calls=1, max_retries=0
+    )(measure_pace)
+    answer = task.remote(recipe, machine)
+    try:
+        pace: Pace = ray.get(answer, timeout=WAIT_S)
+    except ray.exceptions.GetTimeoutError:
+        ray.cancel(answer, force=True)
+        raise HarnessError(
+            f"no node has measured a few steps within {WAIT_S:.0f} s: what else runs on the "
+            "cluster leaves no room (`ray status`)"
+        ) from None
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, HarnessError):
+            raise error.cause from None
+        raise
+    return pace
+
+
+def show_seconds(seconds: float) -> str:
+    """`0.41 s`, `3 min 20 s`, `7.5 h`, `3.1 days`."""
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < HOUR_S:
+        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    hours = seconds / HOUR_S
+    return f"{hours:.1f} h" if hours < 72 else f"{hours / 24:.1f} days"

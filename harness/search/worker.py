@@ -1,0 +1,97 @@
+"""What a Ray worker does: one run after another, each in its directory.
+
+The worker writes the run directory; the driver only reads it.
+"""
+
+import gc
+import getpass
+import hashlib
+import logging
+import os
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from harness.core.errors import DivergedError, HarnessError
+from harness.core.locks import LockedError
+from harness.core.machine import Machine
+from harness.core.recipe import Recipe
+from harness.core.records import EpochReport
+from harness.search.storage import Storage
+
+log = logging.getLogger(__name__)
+
+
+PATIENCE = {"TUNE_FUNCTION_THREAD_TIMEOUT_S": "60"}
+"""Ray gives up a worker, and its next trial, that does not let go of the last one in 2 s."""
+
+
+def work(order: dict[str, Any]) -> None:
+    """Make one run. What the run itself did wrong is in its status, and nothing is raised.
+
+    Raises:
+        Exception: A fault of the code or of this process, which a fresh process may not have.
+    """
+    os.environ.update(PATIENCE)
+    if order["storage"] is None:
+        _make(order, Path(order["run_dir"]), _tell)
+        return
+    storage = Storage.open(order["storage"])
+    name = f"{order['group']}/{order['name']}"
+    run_dir = _local_folder(storage) / name
+    storage.pull(run_dir, name)
+
+    def push_and_tell(report: EpochReport) -> None:
+        try:
+            storage.push(run_dir, name)
+        except HarnessError as error:  # the next push makes up for it
+            log.warning("%s: epoch %d is not in the storage yet: %s", name, report.epoch, error)
+        _tell(report)
+
+    try:
+        _make(order, run_dir, push_and_tell)
+    finally:
+        storage.push(run_dir, name)
+
+
+def _make(order: dict[str, Any], run_dir: Path, report: Callable[[EpochReport], None]) -> None:
+    from harness.trial import run_trial, score_test  # torch, which the driver need not import
+
+    machine = Machine(**order["machine"] | {"store": Path(order["machine"]["store"])})
+    try:
+        run_trial(Recipe.model_validate(order["recipe"]), machine, run_dir, report)
+        if order["kind"] == "final":
+            score_test(machine, run_dir)
+    except LockedError:
+        raise  # another process is at work here: the run is not ours to name
+    except (HarnessError, DivergedError):
+        pass  # named in the run's status
+    except Exception:
+        (run_dir / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        raise
+    finally:
+        _give_memory_back()
+
+
+def _tell(report: EpochReport) -> None:
+    """Report to the driver, and wait for its word; a run that it stops ends here."""
+    tune.report({"epoch": report.epoch} | report.metrics)
+
+
+def _give_memory_back() -> None:
+    """The process is warm for the next run, which must find the device as empty as this one did."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _local_folder(storage: Storage) -> Path:
+    """Where this node keeps the run directories that it mirrors into a storage."""
+    place = hashlib.sha256(storage.uri.encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"harness-{getpass.getuser()}" / place

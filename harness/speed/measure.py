@@ -1,0 +1,186 @@
+"""A search whose trials are trivial, and the time and memory that it takes around them."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.core.errors import HarnessError
+from harness.core.files import read_json
+from harness.core.recipe import Frozen
+from harness.core.space import SearchSpace
+
+NUM_IMAGES, SIZE_PX = 200, 32
+TRIVIAL = {
+    "data.resize_px": SIZE_PX,
+    "data.input_px": SIZE_PX,
+    "train.batch_size": 64,
+    "train.epochs": 1,
+    "train.early_stop_epochs": 1,
+}
+SAMPLES_AT = (10, 50, 100)
+"""Per cent of the time at which the driver's memory is told."""
+SAMPLE_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is searched: one epoch of a small network on a small phantom, many times.
+
+    Attributes:
+        folder: Absolute; the store lies in it, and all that a search of it writes.
+    """
+
+    folder: Path
+    num_trials: int
+
+    @property
+    def store(self) -> Path:
+        return self.folder.parent / "store"
+
+    @property
+    def space(self) -> SearchSpace:
+        shipped = SearchSpace.load("dannynet-mini")
+        no_scheduler = shipped.search.model_copy(update={"scheduler": "none"})  # of one epoch
+        return shipped.model_copy(update={"search": no_scheduler}).with_base(TRIVIAL)
+
+
+class Measurement(Frozen):
+    """What a search of trivial trials took.
+
+    Attributes:
+        num_slots: Trials that trained at the same time.
+        wall_s: From the call of the search to its return; Ray was up before.
+        training_s: Sum over the trials of what their records call their duration.
+        first_s: From the call to the end of the first trial.
+        last_s: From the call to the end of the last trial.
+        rss_mb: Resident memory of the driver process, in MB of 10**6 bytes, by per cent of the
+            time; empty where the system does not tell.
+    """
+
+    num_trials: int
+    num_slots: int
+    wall_s: float
+    training_s: float
+    first_s: float
+    last_s: float
+    rss_mb: dict[str, float]
+
+    @property
+    def overhead_s(self) -> float:
+        """Seconds a trial beside its training: (wall - training / slots) / trials."""
+        return (self.wall_s - self.training_s / self.num_slots) / self.num_trials
+
+    @property
+    def later_overhead_s(self) -> float | None:
+        """The same between the first and the last end, so without what a start costs once."""
+        if self.num_trials < 2:
+            return None
+        each_s = (self.last_s - self.first_s) / (self.num_trials - 1)
+        return each_s - self.training_s / self.num_slots / self.num_trials
+
+
+def measure(
+    work: Work, search: Callable[[Work], None], *, num_slots: int, records: str
+) -> Measurement:
+    """Run a search of `work` and tell what it took.
+
+    Args:
+        records: Where in `work.folder` the records of its trials lie, as a pattern.
+
+    Raises:
+        HarnessError: Not every trial has completed, so the figures would mean nothing.
+    """
+    began_at, began = time.time(), time.perf_counter()
+    with MemorySampler() as memory:
+        search(work)
+    wall_s = time.perf_counter() - began
+    paths = list(work.folder.glob(records))
+    if len(paths) != work.num_trials:
+        raise HarnessError(
+            f"{work.folder}: {len(paths)} of {work.num_trials} trials completed, so there is "
+            "nothing to compare; each status.json says why"
+        )
+    ends_s = [path.stat().st_mtime - began_at for path in paths]
+    return Measurement(
+        num_trials=work.num_trials,
+        num_slots=num_slots,
+        wall_s=wall_s,
+        training_s=sum(read_json(path)["duration_s"] for path in paths),
+        first_s=min(ends_s),
+        last_s=max(ends_s),
+        rss_mb=memory.at_per_cents(),
+    )
+
+
+@dataclass
+class MemorySampler:
+    """Watches the resident memory of this process from a thread while its `with` block runs."""
+
+    samples_mb: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_over.set()
+        self._thread.join()
+        self._sample()
+
+    def at_per_cents(self) -> dict[str, float]:
+        """The samples at `SAMPLES_AT` per cent of the time, in MB."""
+        last = len(self.samples_mb) - 1
+        if last < 0:
+            return {}
+        return {f"{at}%": self.samples_mb[round(at / 100 * last)] for at in SAMPLES_AT}
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(SAMPLE_EVERY_S):
+            self._sample()
+
+    def _sample(self) -> None:
+        size_mb = resident_mb()
+        if size_mb is not None:
+            self.samples_mb.append(size_mb)
+
+
+def resident_mb() -> float | None:
+    """Resident memory of this process in MB of 10**6 bytes; None where there is no /proc."""
+    try:
+        num_pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return num_pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def describe_hardware() -> dict[str, Any]:
+    """Cores, CPU model and memory of this machine, and how busy it is with other things."""
+    return {
+        "cores": os.cpu_count(),
+        "cpu": _cpu_model(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, "")

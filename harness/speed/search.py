@@ -1,0 +1,139 @@
+"""What a search costs beside the training of its trials: the harness, and the stock way beside it.
+
+Each contender searches in a process of its own, one after the other, on the same store.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import partial
+from io import StringIO
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.core.files import read_json, write_json
+from harness.data.phantom import make_phantom
+from harness.data.store import ImageStore
+from harness.speed import stock
+from harness.speed.measure import NUM_IMAGES, SIZE_PX, Measurement, Work, measure
+
+MEASUREMENT_FILE = "measurement.json"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to search: `start` brings Ray up and tells its slots, `search` does the work.
+
+    Attributes:
+        records: Where in its folder the records of its trials lie, as a pattern.
+        max_trials: It gets no more: a trial of it takes long, and all take alike.
+    """
+
+    title: str
+    start: Callable[[], int]
+    search: Callable[[Work], None]
+    records: str
+    max_trials: int | None = None
+
+    def num_trials(self, num_trials: int) -> int:
+        return min(num_trials, self.max_trials or num_trials)
+
+
+def compare(num_trials: int, tell: Callable[[str], None]) -> dict[str, Measurement]:
+    """What `num_trials` trivial trials take in each contender's hands, by its name.
+
+    Args:
+        tell: Called with a line about what begins.
+
+    Raises:
+        HarnessError: A contender's search did not end well.
+    """
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="harness-speed-") as scratch:
+        folder = Path(scratch).resolve()
+        make_phantom(folder / "store", num_images=NUM_IMAGES, size_px=SIZE_PX, num_workers=1)
+        for name, contender in CONTENDERS.items():
+            work = Work(folder / name, contender.num_trials(num_trials))
+            tell(f"{contender.title}: {work.num_trials} trials")
+            found[name] = measure_apart(name, work)
+    return found
+
+
+def measure_apart(name: str, work: Work) -> Measurement:
+    """Measure a contender in a process of its own, whose memory nothing else has filled.
+
+    Raises:
+        HarnessError: The process failed; the message ends as its own did.
+    """
+    work.folder.mkdir()
+    command = [sys.executable, "-m", __name__, name, str(work.folder), str(work.num_trials)]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise HarnessError(f"speed of {CONTENDERS[name].title}: the search failed ({last})")
+    return Measurement.model_validate(read_json(work.folder / MEASUREMENT_FILE))
+
+
+def start_harness() -> int:
+    """Start Ray as the harness does; the number of trials that it has room for."""
+    from harness.search.ray_session import Resources, num_slots, start_ray
+
+    start_ray(None)
+    return num_slots(Resources(cpus=1, gpus=0))
+
+
+def search_with_harness(work: Work) -> None:
+    """The whole real path: Ray workers, Optuna, run directories, MLflow on SQLite."""
+    from rich.console import Console
+
+    from harness.jobs import Place, SearchOrder, search
+    from harness.search.ray_session import Resources
+
+    place = Place(
+        results=work.folder, resources=Resources(cpus=1, gpus=0), console=Console(quiet=True)
+    )
+    search(
+        {"speed": work.space},
+        store=work.store,
+        order=SearchOrder(num_trials=work.num_trials),
+        place=place,
+    )
+
+
+CONTENDERS = {
+    "harness": Contender(
+        "harness", start_harness, search_with_harness, "searches/speed/*/record.json"
+    ),
+    "stock": Contender(
+        "Ray Tune + OptunaSearch + ASHA + MLflow callback, as they come",
+        stock.start,
+        stock.search,
+        stock.RECORDS,
+        max_trials=20,
+    ),
+    "stock_reusing": Contender(
+        "the same with reuse_actors=True",
+        stock.start,
+        partial(stock.search, reuse_actors=True),
+        stock.RECORDS,
+    ),
+}
+
+
+def main(name: str, folder: str, num_trials: str) -> None:
+    """Measure one contender in this process and write its figures into `folder`."""
+    contender, work = CONTENDERS[name], Work(Path(folder), int(num_trials))
+    ImageStore.open(work.store)  # before Ray starts, which takes seconds
+    with redirect_stdout(StringIO()):  # Ray prints tables, verbose=0 or not
+        num_slots = contender.start()
+        measurement = measure(
+            work, contender.search, num_slots=num_slots, records=contender.records
+        )
+    write_json(work.folder / MEASUREMENT_FILE, measurement.model_dump(mode="json"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
