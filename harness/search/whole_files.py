@@ -89,6 +89,9 @@ class WholeFiles:
         # half written, as unwinding would, makes it a whole object of half the bytes.
         what = f"writing {self._short(target)}"
         with ThreadPoolExecutor(1) as thread:
+            # The pool waits at its end only for a thread that it knows to have started, and a
+            # signal could come between the two: so it starts before there is anything to cut.
+            thread.submit(int).result()
             return self._patiently(what, lambda: thread.submit(upload).result())
 
     def fetch(self, source: str, target: Path) -> int:

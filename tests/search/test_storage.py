@@ -385,7 +385,7 @@ class Interrupting:
     def write(self, data):
         self.stream.write(data.slice(0, data.size // 2))
         os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.2)
+        time.sleep(0.02)
         self.stream.write(data.slice(data.size // 2))
 
     def close(self):
@@ -394,17 +394,20 @@ class Interrupting:
 
 def test_an_interrupt_does_not_cut_an_upload_short(s3_uri, tmp_path):
     storage = Storage.open(s3_uri)
-    write(tmp_path / "run", {"last.ckpt": os.urandom(100_000)})
     storage._files._filesystem = Interrupting(storage._files._filesystem)
+    back = Storage.open(s3_uri)
     # A process that a shell has put in the background ignores Ctrl-C from its start.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt):
-            storage.push(tmp_path / "run", RUN)
+        # Many times: the press must not find a moment at which the uploader is not waited for.
+        for number in range(30):
+            write(tmp_path / "run", {"last.ckpt": bytes([number]) * 1_000})
+            with pytest.raises(KeyboardInterrupt):
+                storage.push(tmp_path / "run", RUN)
+            back.pull(tmp_path / "back", RUN)
+            assert contents(tmp_path / "back") == contents(tmp_path / "run")
     finally:
         signal.signal(signal.SIGINT, before)
-    Storage.open(s3_uri).pull(tmp_path / "back", RUN)
-    assert contents(tmp_path / "back") == contents(tmp_path / "run")
 
 
 def test_a_download_that_breaks_replaces_nothing(storage, run_dir, tmp_path, monkeypatch):
