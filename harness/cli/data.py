@@ -8,17 +8,65 @@ import typer
 from harness.cli.options import Out, Seed
 from harness.console import print_table, progress_bar, say_store
 
+Root = Annotated[Path, typer.Option("--root", help="Folder of the tables and the images.")]
+Size = Annotated[int, typer.Option(min=16, help="Side of the stored images, in pixels.")]
+MaxBad = Annotated[int, typer.Option(min=0, help="Unreadable images that are borne.")]
+
 data_app = typer.Typer(help="Make image stores, and look into them.", no_args_is_help=True)
 prepare_app = typer.Typer(help="Turn a data set into an image store.", no_args_is_help=True)
+download_app = typer.Typer(help="Fetch a data set.", no_args_is_help=True)
+data_app.add_typer(download_app, name="download")
 data_app.add_typer(prepare_app, name="prepare")
+
+
+@download_app.command("nih")
+def download_nih(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the release to fetch.")],
+    base: Annotated[
+        str, typer.Option(help="Address of a mirror's folder. Without: the NIH's own share.")
+    ] = "",
+    at_once: Annotated[int, typer.Option(min=1, max=12, help="Files fetched at a time.")] = 4,
+    allow_http: Annotated[
+        bool, typer.Option("--allow-http", help="Take plain http from another machine.")
+    ] = False,
+) -> None:
+    """Fetch the 12 archives of NIH ChestX-ray14 (45 GB) and check them. Run again, it continues.
+
+    Example: harness data download nih --out /data/nih
+    """
+    from harness.data.http_ranges import Terms
+    from harness.data.nih_release import FOLDER_URL, download_nih
+
+    folder = out.resolve()
+    with progress_bar("MB") as progress:
+        labels = download_nih(
+            folder,
+            base=base,
+            num_at_once=at_once,
+            terms=Terms(allow_http=allow_http),
+            progress=lambda done, total: progress(done // 10**6, total // 10**6),
+        )
+    print((folder / "ATTRIBUTION.txt").read_text(encoding="utf-8"))
+    for line in labels.found:
+        print(f"found {line}")
+    print(f"wrote {folder}")
+    if labels.absent:
+        print(f"no direct link is known of the label files; fetch by hand from {FOLDER_URL}:")
+        print(f"  {', '.join(labels.absent)}  into {folder}")
+    print(f"next: harness data prepare nih --root {folder} --out STORE")
 
 
 @prepare_app.command("nih")
 def prepare_nih(
-    root: Annotated[Path, typer.Option("--root", help="Folder of the unpacked NIH release.")],
+    root: Annotated[
+        Path, typer.Option("--root", help="Folder of the NIH release, unpacked or in archives.")
+    ],
     out: Out,
-    size: Annotated[int, typer.Option(min=16, help="Side of the stored images, in pixels.")] = 256,
-    max_bad: Annotated[int, typer.Option(min=0, help="Unreadable images that are borne.")] = 10,
+    size: Size = 256,
+    max_bad: MaxBad = 10,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that decode. Without: one per core.")
+    ] = None,
 ) -> None:
     """Make an image store of NIH ChestX-ray14. Run again, it continues.
 
@@ -28,8 +76,74 @@ def prepare_nih(
 
     with progress_bar("images") as progress:
         store = prepare_nih(
-            root.resolve(), out.resolve(), size_px=size, max_bad=max_bad, progress=progress
+            root.resolve(),
+            out.resolve(),
+            size_px=size,
+            num_workers=workers,
+            max_bad=max_bad,
+            progress=progress,
         )
+    print(f"labels {store.manifest.label_version}")
+    for note in store.manifest.notes:
+        print(f"  {note}")
+    say_store(store)
+
+
+@prepare_app.command("folder")
+def prepare_folder(
+    root: Root,
+    out: Out,
+    size: Size = 256,
+    max_bad: MaxBad = 10,
+) -> None:
+    """Make an image store of your own images: labels.csv beside them. Run again, it continues.
+
+    The columns image, patient, age, sex, view and part are known; every other is a finding: 1, 0,
+    or empty where it is not known.
+
+    Example: harness data prepare folder --root ours --out ours-256
+    """
+    _prepare("folder", root, out, size, max_bad)
+
+
+@prepare_app.command("chexpert")
+def prepare_chexpert(
+    root: Root,
+    out: Out,
+    size: Size = 256,
+    max_bad: MaxBad = 10,
+) -> None:
+    """Make an image store of CheXpert's frontal images; uncertain labels are masked in training.
+
+    Example: harness data prepare chexpert --root CheXpert-v1.0-small --out chexpert-256
+    """
+    _prepare("chexpert", root, out, size, max_bad)
+
+
+def _prepare(reader: str, root: Path, out: Path, size: int, max_bad: int) -> None:
+    from harness.data.readers import prepare
+
+    with progress_bar("images") as progress:
+        store = prepare(reader, root, out, size_px=size, max_bad=max_bad, progress=progress)
+    for note in store.manifest.notes:
+        print(f"note: {note}")
+    say_store(store)
+
+
+@prepare_app.command("chestmnist")
+def prepare_chestmnist(
+    file: Annotated[Path, typer.Option("--file", help="chestmnist.npz, or one of 64 to 224 px.")],
+    out: Out,
+) -> None:
+    """Make an image store of ChestMNIST, whose split is a random one and not NIH's official.
+
+    Example: harness data prepare chestmnist --file chestmnist_64.npz --out chestmnist-64
+    """
+    from harness.data.chestmnist import prepare_chestmnist
+
+    store = prepare_chestmnist(file, out)
+    for note in store.manifest.notes:
+        print(f"note: {note}")
     say_store(store)
 
 
@@ -70,9 +184,41 @@ def show(
     from harness.data.store import ImageStore
 
     images = ImageStore.open(store.resolve())
-    table = summary_table(images, make_split(images, split))
+    made = make_split(images, split)
+    table = summary_table(images, made)
     print_table([str(table.index.name or ""), *table.columns], table.reset_index().values.tolist())
+    print(f"split {made.name} {made.sha256[:12]}")
     path = sheet.resolve() if sheet else images.path / "contact_sheet.png"
     contact_sheet(images).save(path)
     print(f"wrote {path}")
     print(f"next: harness spaces, then harness search NAME --data {images.path} --trials 60")
+
+
+@data_app.command("check")
+def check(
+    store: Annotated[Path, typer.Argument(help="An image store.")],
+    split: Annotated[
+        str, typer.Option(help="Split between whose parts leaks are looked for.")
+    ] = "official",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report; else the store itself.")
+    ] = None,
+) -> None:
+    """Look for leaks, odd labels and images that are none; exit code 2 at a leak.
+
+    Example: harness data check /data/stores/nih-256
+    """
+    from harness.data.checks import check_store, write_report
+    from harness.data.store import ImageStore
+
+    images = ImageStore.open(store.resolve())
+    with progress_bar("images") as progress:
+        report = check_store(images, split=split, progress=progress)
+    rows = [[check.title, check.verdict, check.summary] for check in report.checks.values()]
+    print_table(["check", "verdict", "what was found"], rows)
+    for path in write_report(report, images, out.resolve() if out else images.path):
+        print(f"wrote {path}")
+    if report.has_leak:
+        print("next: look at the leaks in check.html, and split or prepare the images otherwise")
+        raise typer.Exit(2)
+    print(f"next: harness data show {images.path}")

@@ -143,7 +143,7 @@ class TrainRecipe(Frozen):
 class EvaluationRecipe(Frozen):
     """How a threshold is chosen for each finding, on validation."""
 
-    threshold_rule: Literal["f1", "youden", "sensitivity_90"] = "f1"
+    threshold_rule: Literal["f1_shrunk", "f1", "youden", "sensitivity_90"] = "f1_shrunk"
 
 
 class Recipe(Frozen):

@@ -21,16 +21,26 @@ GPU_MEMORY_PART = 4
 COPY_IMAGES = 1024
 
 
+class Images(Protocol):
+    """Uint8, images x H x W, in memory or mapped into it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, row: int, /) -> NDArray[np.uint8]: ...
+
+
 class LabelledImages(Protocol):
     """What batches need of an image store."""
 
     @property
-    def images(self) -> NDArray[np.uint8]:
-        """Images x H x W, in memory or mapped into it."""
-        ...
+    def images(self) -> Images: ...
 
     @property
     def label_NL(self) -> NDArray[np.bool_]: ...  # noqa: N802
+
+    @property
+    def is_known_NL(self) -> NDArray[np.bool_]: ...  # noqa: N802
 
 
 class Batches:
@@ -57,6 +67,7 @@ class Batches:
         self._store = store
         self._index_N = np.asarray(index_N, dtype=np.int64)
         label_NL = np.asarray(store.label_NL[self._index_N], dtype=np.float32)
+        label_NL[~store.is_known_NL[self._index_N]] = np.nan
         self._label_NL = torch.from_numpy(label_NL).to(self.device)
         self._resident_N1HW = self._copy_all() if self._do_images_fit() else None
 
@@ -70,6 +81,8 @@ class Batches:
 
     def epoch(self, epoch: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image once: uint8 (B, 1, H, W) and float32 labels (B, L), on the device.
+
+        A label is 0, 1, or NaN where it is not known.
 
         The order depends on the seed and the number of the epoch alone.
         """

@@ -1,42 +1,36 @@
-"""Image files to gray squares: one file at a time, or many of them in processes.
+"""One image file to a gray square.
 
-The only place where an image file is read, so that training and the app see the same pixels.
-Imports neither pandas nor torch: worker processes start with this file alone.
+The only place where an image file is read, so that training and the app see the same pixels. Files
+may be hostile: their length and their pixels are limited before anything is decoded, and only the
+formats of `FORMATS` are tried. Imports neither pandas nor torch.
 """
 
+import io
 import os
-import signal
 import struct
-import threading
 import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.core.errors import HarnessError
+from harness.core.files import megabytes
 
-CHUNK_IMAGES = 32
-"""Images that a process decodes between two reports: what a kill can cost."""
+MAX_FILE_BYTES = 128 * 2**20
+MAX_PIXELS = 2**26
+"""8192 x 8192; the release has 1024 x 1024, radiography detectors up to 4300 x 4300."""
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+"""Not among them is what calls other programs, such as PostScript."""
 
-BROKEN_FILE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error,
-               Image.DecompressionBombError)  # fmt: skip
-"""What Pillow raises on a file that it cannot read."""
-
-Job = tuple[int, Path]
-"""The row of an image, and its file."""
-
-Result = tuple[int, str]
-"""The row of an image, and why it could not be decoded, or an empty string."""
+BROKEN_FILE = (OSError, ValueError, SyntaxError, EOFError, TypeError, ArithmeticError, LookupError,
+               struct.error, zlib.error, Image.DecompressionBombError)  # fmt: skip
+"""What Pillow raises on a file that it cannot read; the slips of its readers on damaged headers,
+such as a `TypeError`, are among them."""
 
 
-def decode_gray(file: Path | BinaryIO, size_px: int) -> NDArray[np.uint8]:
+def decode_gray(file: Path | IO[bytes], size_px: int) -> NDArray[np.uint8]:
     """An image file as one gray channel of size_px x size_px, uint8.
 
     Colours become their luminance (ITU-R 601-2, Pillow's own), an alpha channel is left out, and
@@ -44,10 +38,14 @@ def decode_gray(file: Path | BinaryIO, size_px: int) -> NDArray[np.uint8]:
     squeezed. The filter is antialiased bilinear, torchvision's `Resize` of a PIL image.
 
     Raises:
-        OSError, ValueError and others of `BROKEN_FILE`: The file is not a readable image.
+        OSError, ValueError and others of `BROKEN_FILE`: The file is not a readable image, is
+            longer than `MAX_FILE_BYTES` or has more than `MAX_PIXELS`.
     """
-    with Image.open(file) as image:
-        gray = to_gray(image)
+    from harness.data.gray_png import gray_png  # which takes a second, for its compiler
+
+    data = _content(file)
+    pixels = gray_png(data, max_pixels=MAX_PIXELS)
+    gray = _with_pillow(data) if pixels is None else Image.fromarray(pixels)
     if gray.size != (size_px, size_px):
         gray = gray.resize((size_px, size_px), Image.Resampling.BILINEAR)
     return np.asarray(gray, dtype=np.uint8)
@@ -67,36 +65,6 @@ def to_gray(image: Image.Image) -> Image.Image:
     return image.convert("RGB").convert("L")
 
 
-def decode_all(
-    jobs: Sequence[Job], images_file: Path, *, size_px: int, num_workers: int
-) -> Iterator[list[Result]]:
-    """Decode files into the rows of the array in `images_file`, a chunk of results at a time.
-
-    A result is given out only after its pixels are in the file. Chunks come in any order.
-
-    Raises:
-        HarnessError: A worker process died.
-    """
-    chunks = [jobs[start : start + CHUNK_IMAGES] for start in range(0, len(jobs), CHUNK_IMAGES)]
-    if num_workers == 1:
-        yield from (_decode_chunk(chunk, images_file, size_px) for chunk in chunks)
-        return
-    # Forked children would inherit the threads' locks of a parent that has torch loaded.
-    context = get_context("spawn")
-    pool = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start_worker)
-    try:
-        pending = [pool.submit(_decode_chunk, chunk, images_file, size_px) for chunk in chunks]
-        for future in as_completed(pending):
-            yield future.result()
-    except BrokenProcessPool:
-        raise HarnessError(
-            "a decoding process died, as when memory or disk space ends; what is done is kept: "
-            "run it again, with fewer workers"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def num_cpus() -> int:
     """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -104,29 +72,21 @@ def num_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _decode_chunk(jobs: Sequence[Job], images_file: Path, size_px: int) -> list[Result]:
-    image_NHW = np.load(images_file, mmap_mode="r+", allow_pickle=False)
-    results = []
-    for row, file in jobs:
-        try:
-            image_NHW[row] = decode_gray(file, size_px)
-            results.append((row, ""))
-        except BROKEN_FILE as error:
-            # The message of some errors holds the path, which says nothing of the image.
-            reason = str(error).replace(str(file), file.name).partition("\n")[0]
-            results.append((row, f"{type(error).__name__}: {reason}"))
-    image_NHW.flush()
-    return results
+def _content(file: Path | IO[bytes]) -> bytes:
+    if isinstance(file, Path):
+        with file.open("rb") as stream:
+            return _content(stream)
+    data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise ValueError(f"the file is longer than the {megabytes(MAX_FILE_BYTES)} that are read")
+    return data
 
 
-def _start_worker() -> None:
-    """Leave an interrupt to the parent, and end when the parent does, even by a kill."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+def _with_pillow(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        width_px, height_px = image.size
+        if width_px * height_px > MAX_PIXELS:
+            raise ValueError(
+                f"{width_px} x {height_px} pixels, more than the {MAX_PIXELS} that are decoded"
+            )
+        return to_gray(image)

@@ -1,11 +1,14 @@
-"""NIH ChestX-ray14 as an image store: finds the parts of an unpacked release.
+"""NIH ChestX-ray14 as an image store: finds the parts of a release.
 
 The release (Wang et al., CVPR 2017, "ChestX-ray8: Hospital-scale Chest X-ray Database and
-Benchmarks") is unpacked as it comes: the label table, the two lists and the boxes in one folder,
-the images in `images/` or, as in the Kaggle copy, in `images_001/images/` and so on.
+Benchmarks") is taken as it comes: the label table, the two lists and the boxes in one folder, the
+images in `images/`, in `images_001/images/` and so on as in the Kaggle copy, or still in the twelve
+archives `images_001.tar.gz` and so on, which are read without being unpacked.
 """
 
 import logging
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +17,14 @@ import pandas as pd
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
 from harness.data.manifest import StoreOrigin
-from harness.data.nih_tables import LISTS, count_note, folds_of, read_boxes, read_label_table
+from harness.data.nih_tables import (
+    LISTS,
+    count_note,
+    folds_of,
+    label_version,
+    read_boxes,
+    read_label_table,
+)
 from harness.data.partial_store import PartialStore, Progress, finished_store
 from harness.data.store import ImageStore, empty_boxes
 
@@ -22,6 +32,7 @@ LABEL_TABLE = "Data_Entry_2017_v2020.csv"
 LABEL_TABLES = "Data_Entry_2017*.csv"
 BOX_LIST = "BBox_List_2017.csv"
 IMAGE_FOLDERS = ("images", "images_*/images", "images_*", ".")
+ARCHIVES = "images_*.tar.gz"
 BOX_FRAME_PX = 1024
 MIN_SIZE_PX = 16
 
@@ -36,20 +47,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Release:
-    """An unpacked release, read and checked; the images are only listed.
+    """A release, read and checked; the images are only listed.
 
     Attributes:
+        label_version: Which of the tables that go round this is.
         table: The rows and columns of `ImageStore.table`, in the order of the label table.
         boxes: The rows of `ImageStore.boxes`.
-        files: The file of each image in the order of the rows; None where there is none.
+        files: Where each image is, in the order of the rows: its file, why it has none, or None
+            where no folder has it.
+        archives: Archives that may have the images that no folder has.
         inputs: SHA-256 of each file that was read.
         notes: What was cleaned.
     """
 
     label_file: Path
+    label_version: str
     table: pd.DataFrame
     boxes: pd.DataFrame
-    files: dict[str, Path | None]
+    files: dict[str, Path | str | None]
+    archives: tuple[Path, ...]
     inputs: dict[str, str]
     notes: tuple[str, ...]
 
@@ -89,7 +105,11 @@ def prepare_nih(
     partial = PartialStore.begin(out, inputs=inputs, num_images=len(release.table), size_px=size_px)
     if not partial.is_complete:
         failures = partial.fill(
-            release.files, max_bad=max_bad, num_workers=num_workers, progress=progress
+            release.files,
+            archives=release.archives,
+            max_bad=max_bad,
+            num_workers=num_workers,
+            progress=progress,
         )
         for image, reason in failures.items():
             logger.warning("%s: left out (%s)", image, reason)
@@ -97,7 +117,7 @@ def prepare_nih(
             table=release.table,
             boxes=release.boxes,
             failures=failures,
-            origin=_origin(release, inputs),
+            origin=_origin(release, inputs, partial.notes),
         )
     return partial.publish()
 
@@ -120,29 +140,37 @@ def read_release(root: Path) -> Release:
         is_known = boxes["image"].isin(table["image"])
         notes += count_note(len(boxes) - int(is_known.sum()), "boxes of other images left out")
         boxes = boxes[is_known].reset_index(drop=True)
-    found = find_images(root)
-    for note in notes:
-        logger.info("%s: %s", root, note)
+    found, archives = find_images(root), find_archives(root)
+    if not found and not archives:
+        raise HarnessError(
+            f"{root}: no images; fetch them with `harness data download nih`, or give the folder "
+            f"where images/*.png, images_001/images/*.png or {ARCHIVES} are"
+        )
+    version = label_version(table, label_file)
+    for note in (f"labels {version}", *notes):
+        logger.info("%s: %s", label_file, note)
     return Release(
         label_file=label_file,
+        label_version=version,
         table=table,
         boxes=boxes,
         files={image: found.get(image) for image in table["image"]},
+        archives=tuple(archives),
         inputs={file.name: sha256_of_file(file) for file in inputs_files},
         notes=notes,
     )
 
 
-def _origin(release: Release, inputs: dict[str, str]) -> StoreOrigin:
+def _origin(release: Release, inputs: dict[str, str], notes: tuple[str, ...]) -> StoreOrigin:
     return StoreOrigin(
         source="nih",
         is_synthetic=False,
-        label_version="v2020" if "v2020" in release.label_file.name else "v2017",
+        label_version=release.label_version,
         labels_sha256=inputs[release.label_file.name],
         attribution=ATTRIBUTION,
         inputs=inputs,
         box_frame_px=BOX_FRAME_PX,
-        notes=release.notes,
+        notes=release.notes + notes,
     )
 
 
@@ -173,17 +201,36 @@ def find_lists(root: Path) -> dict[str, Path]:
     return {} if missing else lists
 
 
-def find_images(root: Path) -> dict[str, Path]:
-    """Every PNG file of the release by its name."""
-    found: dict[str, Path] = {}
+def find_images(root: Path) -> dict[str, Path | str]:
+    """Every PNG file in the folders of the release by its name, or why it is not to be read.
+
+    A folder may be a link to where the images are kept; an image may not, since what a link leads
+    to was not in the release.
+    """
+    found: dict[str, Path | str] = {}
     for pattern in IMAGE_FOLDERS:
         folders = [root] if pattern == "." else sorted(root.glob(pattern))
         for folder in filter(Path.is_dir, folders):
-            for path in folder.glob("*.png"):
-                found.setdefault(path.name, path)
-    if not found:
-        raise HarnessError(
-            f"{root}: no images; unpack the archives so that {root.name}/images/*.png or "
-            f"{root.name}/images_001/images/*.png are there"
-        )
+            for name, file in _images_of(folder):
+                found.setdefault(name, file)
     return found
+
+
+def find_archives(root: Path) -> list[Path]:
+    """The archives of images in `root`."""
+    return sorted(path for path in root.glob(ARCHIVES) if path.is_file())
+
+
+def _images_of(folder: Path) -> Iterator[tuple[str, Path | str]]:
+    inside = folder.resolve()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.endswith(".png"):
+                continue
+            path = folder / entry.name
+            if entry.is_symlink() and path.resolve().parent != inside:
+                yield entry.name, "a link that leads out of its folder"
+            elif not entry.is_file():
+                yield entry.name, "not a file"
+            else:
+                yield entry.name, path

@@ -16,6 +16,8 @@ from harness.data.store import BOX_COLUMNS, empty_boxes
 
 LISTS = {"train_val": "train_val_list.txt", "test": "test_list.txt"}
 MAX_AGE = 120
+IMAGE_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*\.png"
+"""No path leads anywhere by such a name."""
 
 COLUMNS = {
     "image": "Image Index",
@@ -26,6 +28,20 @@ COLUMNS = {
     "view": "View Position",
 }
 BOX_HEADER = ["Image Index", "Finding Label", "Bbox [x", "y", "w", "h]"]
+NUM_IMAGES = 112_120
+"""Images of the whole release."""
+LABEL_COUNTS = {
+    "v2020": (11559, 2776, 4667, 2303, 13317, 2516, 1686, 227, 19894, 5782, 6331, 3385, 1431, 5302),
+    "v2017-lists": (
+        11535, 2772, 4667, 2303, 13307, 2516, 1686, 227, 19870, 5746, 6323, 3385, 1353, 5298,
+    ),
+}  # fmt: skip
+"""Images per finding, in the order of `FINDINGS`, of the two sets of labels that go round.
+
+The second is that of the lists with which CheXNet was reproduced. The table of 2017 has the labels
+of 2020, but ages of up to 414 years.
+"""
+
 SPELLINGS = {"Infiltrate": "Infiltration"}
 """Findings that the list of boxes spells otherwise than the label table."""
 
@@ -80,6 +96,21 @@ def label_columns(labels: pd.Series, path: Path) -> pd.DataFrame:
     return pd.DataFrame(columns, index=labels.index, dtype=bool)
 
 
+def label_version(table: pd.DataFrame, path: Path) -> str:
+    """Which label table this is: `v2020`, `v2017`, `v2017-lists`, or `unknown`.
+
+    The whole release is known by its counts per finding, a part of it by the name of its file.
+    """
+    by_name = "v2020" if "v2020" in path.name else "v2017"
+    if len(table) != NUM_IMAGES:
+        return by_name
+    counts = tuple(int(count) for count in table[list(FINDINGS)].sum())
+    known = {name for name, theirs in LABEL_COUNTS.items() if theirs == counts}
+    if known == {"v2020"} and table["age"].isna().any():
+        return "v2017"
+    return known.pop() if known else "unknown"
+
+
 def clean_ages(ages: pd.Series) -> tuple[pd.Series, int]:
     """Ages in years, null where they cannot be one, and how many those are.
 
@@ -107,6 +138,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def _check_images(images: pd.Series, path: Path) -> None:
     if images.empty:
         raise HarnessError(f"{path}: the label table has no rows")
+    strange = np.flatnonzero(~images.str.fullmatch(IMAGE_NAME))
+    if len(strange):
+        row = int(strange[0])
+        raise HarnessError(f"{path}:{row + 2}: {images[row]!r} is not the name of an image file")
     twice = np.flatnonzero(images.duplicated())
     if len(twice):
         row = int(twice[0])

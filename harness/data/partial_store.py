@@ -2,35 +2,49 @@
 
 It lies in a hidden folder beside the store that it will become:
 
-    .nih-256.partial/images.npy        every image of the source, a row each
-    .nih-256.partial/work/inputs.json  what it is made from; the last file that `begin` writes
-    .nih-256.partial/work/done.npy     uint8, 1 for every row whose pixels are in images.npy
-    .nih-256.partial/manifest.json     written when all is decided; then only renames are left
+    .nih-256.partial/images.npy          every image of the source, a row each
+    .nih-256.partial/work/inputs.json    what it is made from; the last file that `begin` writes
+    .nih-256.partial/work/marks.npy      uint8, DONE for every row whose pixels are in images.npy
+    .nih-256.partial/work/archives.json  archives that were read to their end
+    .nih-256.partial/manifest.json       written when all is decided; then only renames are left
 """
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
-from harness.core.files import read_json, write_atomic, write_json
-from harness.data.decode import CHUNK_IMAGES, decode_all, num_cpus
-from harness.data.manifest import Failure, StoreOrigin, read_manifest
-from harness.data.store import (
-    ImageStore,
-    complete_store,
+from harness.core.files import check_space, read_json, write_atomic, write_json
+from harness.data.archive_book import ArchiveBook
+from harness.data.decode import num_cpus
+from harness.data.decoding import (
+    CHUNK_IMAGES,
+    FAILED,
+    TO_DO,
+    Archive,
+    Files,
+    Outcome,
+    Source,
+    Target,
+    decode_all,
 )
+from harness.data.manifest import Failure, StoreOrigin, read_manifest
+from harness.data.rows_file import RowsFile, create_rows
+from harness.data.store import ImageStore, complete_store
 
 Progress = Callable[[int, int], None]
 """Called with the number of images that are done, and of all."""
 
-COPY_ROWS = 1024
+Found = Mapping[str, Path | str | None]
+"""Each image in the order of the rows: its file, why it has none, or None for one not found."""
 
+COPY_ROWS = 1024
 logger = logging.getLogger(__name__)
 
 
@@ -42,7 +56,8 @@ class PartialStore:
         self.out = out
         self.images_file = folder / "images.npy"
         self._kept_file = folder / "work" / "kept.npy"
-        self._done_file = folder / "work" / "done.npy"
+        self._marks_file = folder / "work" / "marks.npy"
+        self._book = ArchiveBook(folder / "work" / "archives.json")
         self._inputs_file = folder / "work" / "inputs.json"
 
     @classmethod
@@ -70,10 +85,16 @@ class PartialStore:
         """True where a kill came between the manifest and the last rename."""
         return (self.folder / "manifest.json").exists()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was passed over in the archives."""
+        return self._book.notes
+
     def fill(
         self,
-        files: Mapping[str, Path | None],
+        files: Found,
         *,
+        archives: Sequence[Path] = (),
         max_bad: int,
         num_workers: int | None = None,
         progress: Progress | None = None,
@@ -81,7 +102,8 @@ class PartialStore:
         """Decode every image that is not done yet.
 
         Args:
-            files: The file of each image in the order of the rows; None where there is none.
+            files: Where each image is.
+            archives: Where images that were not found may be; read only if there are any.
             max_bad: Images that may fail.
             num_workers: Processes; by default one per processor.
 
@@ -89,28 +111,37 @@ class PartialStore:
             The images that failed, and why.
 
         Raises:
-            HarnessError: More than `max_bad` images failed; those that are done stay done.
+            HarnessError: More than `max_bad` images failed or an archive is damaged; those that
+                are done stay done.
         """
-        images, num_images = list(files), len(files)
-        size_px = np.load(self.images_file, mmap_mode="r", allow_pickle=False).shape[1]
-        done_N = np.load(self._done_file, mmap_mode="r+", allow_pickle=False)
-        to_do = [(row, file) for row, file in enumerate(files.values()) if not done_N[row]]
-        failures = {images[row]: "no such file" for row, file in to_do if file is None}
-        self._check_failures(failures, max_bad)
-        jobs = [(row, file) for row, file in to_do if file is not None]
-        num_seen = num_images - len(jobs)
-        if done_N.any():
-            logger.info("%s: continues, %d of %d images are done", self.out, num_seen, num_images)
-        num_workers = max(1, min(num_workers or num_cpus(), len(jobs) // CHUNK_IMAGES))
-        for results in decode_all(jobs, self.images_file, size_px=size_px, num_workers=num_workers):
-            done_N[[row for row, reason in results if not reason]] = 1
-            done_N.flush()
-            failures |= {images[row]: reason for row, reason in results if reason}
-            self._check_failures(failures, max_bad)
-            num_seen += len(results)
+        mark_N = self._marks()
+        mark_N[mark_N == FAILED] = TO_DO
+        self._write_marks(mark_N)
+        if mark_N.any():
+            logger.info("%s: continues, %d of %d are done", self.out, mark_N.sum(), len(mark_N))
+        archives = archives if None in files.values() else ()
+        absent = _absent(files, mark_N, may_be_found=bool(archives))
+        self._check_failures(absent, max_bad)
+
+        def is_over() -> bool:
+            mark_N = self._marks()
             if progress:
-                progress(num_seen, num_images)
-        return dict(sorted(failures.items()))
+                progress(int(np.count_nonzero(mark_N)) + len(absent), len(mark_N))
+            return int(np.count_nonzero(mark_N == FAILED)) + len(absent) > max_bad
+
+        sources = [*_files_to_do(files, mark_N), *self._archives_to_do(archives, files, mark_N)]
+        num_workers = max(1, min(num_workers or num_cpus(), len(sources)))
+        outcomes = self._decode(sources, num_workers, is_over)
+        names = list(files)
+        failures = {
+            names[row]: reason for outcome in outcomes for row, reason in outcome.failures.items()
+        }
+        self._check_failures(absent | failures, max_bad)
+        _refuse_damaged(outcomes)
+        absent = _absent(files, self._marks(), may_be_found=False)
+        self._check_failures(absent | failures, max_bad)
+        is_over()  # the last progress
+        return dict(sorted((absent | failures).items()))
 
     def complete(
         self,
@@ -121,20 +152,22 @@ class PartialStore:
         origin: StoreOrigin,
     ) -> None:
         """Write everything else beside the images, without the rows of those that failed."""
-        pixels = np.load(self.images_file, mmap_mode="r", allow_pickle=False)
+        pixels_file = self.images_file
         self._kept_file.unlink(missing_ok=True)
         if failures:
             is_kept_N = ~table["image"].isin(list(failures)).to_numpy()
-            pixels = _copy_rows(pixels, np.flatnonzero(is_kept_N), self._kept_file)
+            _copy_rows(self.images_file, is_kept_N, self._kept_file)
+            pixels_file = self._kept_file
             table = table[is_kept_N]
         named = tuple(Failure(image=image, reason=reason) for image, reason in failures.items())
-        complete_store(
-            self.folder,
-            images=pixels,
-            table=table,
-            boxes=boxes[boxes["image"].isin(table["image"])],
-            origin=origin.model_copy(update={"failures": named}),
-        )
+        with RowsFile(pixels_file) as pixels:
+            complete_store(
+                self.folder,
+                images=cast("NDArray[np.uint8]", pixels),  # is asked for slices alone
+                table=table,
+                boxes=boxes[boxes["image"].isin(table["image"])],
+                origin=origin.model_copy(update={"failures": named}),
+            )
 
     def publish(self) -> ImageStore:
         """Move the complete store to its place; every step may be repeated after a kill."""
@@ -149,22 +182,48 @@ class PartialStore:
         """What the folder was begun with; None where nothing in it can be continued."""
         if self.is_complete:
             return read_manifest(self.folder).inputs
-        return dict(read_json(self._inputs_file)) if self._inputs_file.exists() else None
+        has_both = self._inputs_file.exists() and self._marks_file.exists()
+        return dict(read_json(self._inputs_file)) if has_both else None
 
     def _create(self, inputs: dict[str, str], num_images: int, size_px: int) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        check_space(self.out, num_images * size_px**2)
         self._inputs_file.parent.mkdir(parents=True)
-        needed_mb = num_images * size_px**2 / 1e6
-        free_mb = shutil.disk_usage(self.folder).free / 1e6
-        # A memory map on a full disk ends the process with a bus error, without a word.
-        if needed_mb > free_mb:
-            raise HarnessError(
-                f"{self.out}: the images take {needed_mb:.0f} MB, the disk has {free_mb:.0f} MB "
-                "left; choose a smaller size or another --out"
-            )
-        _create_array(self.images_file, (num_images, size_px, size_px))
-        _create_array(self._done_file, (num_images,))
+        create_rows(self.images_file, (num_images, size_px, size_px))
+        create_rows(self._marks_file, (num_images,))
         write_json(self._inputs_file, inputs)
+
+    def _marks(self) -> NDArray[np.uint8]:
+        with RowsFile(self._marks_file) as marks:
+            return marks[:].copy()
+
+    def _write_marks(self, mark_N: NDArray[np.uint8]) -> None:
+        with RowsFile(self._marks_file) as marks:
+            marks.write(0, mark_N)
+
+    def _decode(
+        self, sources: Sequence[Source], num_workers: int, is_over: Callable[[], bool]
+    ) -> list[Outcome]:
+        """What came of every source; archives that gave all they have are noted on the way."""
+        outcomes = []
+        target = Target(self.images_file, self._marks_file)
+        for outcome in decode_all(sources, target, num_workers=num_workers, is_over=is_over):
+            outcomes.append(outcome)
+            if outcome.archive:
+                is_done = outcome.is_whole and not (outcome.failures or outcome.report.damage)
+                self._book.enter(outcome.archive, outcome.report, is_done=is_done)
+        return outcomes
+
+    def _archives_to_do(
+        self, archives: Sequence[Path], files: Found, mark_N: NDArray[np.uint8]
+    ) -> list[Source]:
+        rows = {
+            image: row
+            for row, (image, file) in enumerate(files.items())
+            if file is None and mark_N[row] == TO_DO
+        }
+        to_do = [path for path in archives if not self._book.has_all_of(path)] if rows else []
+        return [Archive(path, rows) for path in to_do]
 
     def _check_failures(self, failures: dict[str, str], max_bad: int) -> None:
         if len(failures) <= max_bad:
@@ -200,21 +259,55 @@ def first_difference(theirs: dict[str, str], ours: dict[str, str]) -> str:
     return ""
 
 
-def _create_array(path: Path, shape: tuple[int, ...]) -> None:
-    np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
+def _absent(files: Found, mark_N: NDArray[np.uint8], *, may_be_found: bool) -> dict[str, str]:
+    """The images that cannot be had, and why; `may_be_found` those that no folder has."""
+    absent = {}
+    for (image, file), mark in zip(files.items(), mark_N, strict=True):
+        if mark == TO_DO and isinstance(file, str):
+            absent[image] = file
+        elif mark == TO_DO and file is None and not may_be_found:
+            absent[image] = "no such file"
+    return absent
 
 
-def _copy_rows(pixels: NDArray[np.uint8], rows: NDArray[np.intp], path: Path) -> NDArray[np.uint8]:
+def _files_to_do(files: Found, mark_N: NDArray[np.uint8]) -> Iterator[Source]:
+    """The image files that are not done yet, in pieces."""
+    jobs = [
+        (row, file)
+        for row, file in enumerate(files.values())
+        if isinstance(file, Path) and mark_N[row] == TO_DO
+    ]
+    for start in range(0, len(jobs), CHUNK_IMAGES):
+        yield Files(jobs[start : start + CHUNK_IMAGES])
+
+
+def _refuse_damaged(outcomes: Sequence[Outcome]) -> None:
+    damaged = [
+        f"{outcome.archive} ({outcome.report.damage})"
+        for outcome in outcomes
+        if outcome.archive and outcome.report.damage
+    ]
+    if damaged:
+        raise HarnessError(
+            f"{', '.join(sorted(damaged))}: damaged or cut off; fetch it again (`harness data "
+            "download nih` checks every archive), then run this again: what is done is kept"
+        )
+
+
+def _copy_rows(source: Path, is_kept_N: NDArray[np.bool_], path: Path) -> None:
     """Some rows of an array in a file of their own, written whole or not at all."""
 
     def write(partial: Path) -> None:
-        copy = np.lib.format.open_memmap(
-            partial, mode="w+", dtype=np.uint8, shape=(len(rows), *pixels.shape[1:])
-        )
-        for start in range(0, len(rows), COPY_ROWS):
-            copy[start : start + COPY_ROWS] = pixels[rows[start : start + COPY_ROWS]]
-        copy.flush()
+        with RowsFile(source) as pixels:
+            create_rows(partial, (int(np.count_nonzero(is_kept_N)), *pixels.shape[1:]))
+            with RowsFile(partial) as copy:
+                place = 0
+                for start in range(0, len(is_kept_N), COPY_ROWS):
+                    is_kept = is_kept_N[start : start + COPY_ROWS]
+                    kept = pixels[start : start + len(is_kept)][is_kept]
+                    copy.write(place, kept)
+                    place += len(kept)
+                copy.sync()
 
+    check_space(path, source.stat().st_size)
     write_atomic(path, write)
-    kept: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return kept

@@ -8,6 +8,7 @@ N images, L findings.
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -18,12 +19,11 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_json, write_atomic, write_json
-from harness.core.findings import FINDINGS
-from harness.data.manifest import StoreManifest, StoreOrigin, read_manifest
+from harness.data.manifest import OTHER_COLUMNS, StoreManifest, StoreOrigin, read_manifest
 
-TABLE_COLUMNS = ("image", "patient", "age", "sex", "view", "fold", *FINDINGS)
 BOX_COLUMNS = ("image", "finding", "x", "y", "w", "h")
-FOLDS = ("train_val", "test", "")
+FOLDS = ("train_val", "train", "val", "test", "")
+"""Parts that a source itself gives: a release's two lists, or three parts, or none."""
 HASH_CHUNK_BYTES = 64 * 2**20
 
 
@@ -34,12 +34,10 @@ class ImageStore:
         path: Absolute path of the folder.
         images: uint8, N x H x W, memory-mapped.
         table: image, patient, age (null where unknown), sex (`M`, `F` or empty), view (`PA`,
-            `AP` or empty), fold (`train_val`, `test` or empty) and a bool column per finding.
+            `AP` or empty), fold (one of `FOLDS`) and a column per finding, bool,
+            or nullable boolean where labels are not known.
         boxes: image, finding, x, y, w, h in pixels of a square of `manifest.box_frame_px`.
-        findings: The L names, in the order of `label_NL`.
     """
-
-    findings = FINDINGS
 
     def __init__(
         self, path: Path, *, manifest: StoreManifest, table: pd.DataFrame, boxes: pd.DataFrame
@@ -78,7 +76,7 @@ class ImageStore:
         try:
             table = pd.read_parquet(path / "table.parquet")
             boxes = pd.read_parquet(path / "boxes.parquet")
-            check_table(table, where=path / "table.parquet")
+            check_table(table, manifest.findings, where=path / "table.parquet")
             store = cls(path, manifest=manifest, table=table, boxes=boxes)
         except (OSError, ValueError) as error:
             first_line = str(error).partition("\n")[0]
@@ -88,10 +86,21 @@ class ImageStore:
         store._check_parts()
         return store
 
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The L names, in the order of `label_NL`."""
+        return self.manifest.findings
+
     @cached_property
     def label_NL(self) -> NDArray[np.bool_]:  # noqa: N802
-        """bool, N x L."""
-        return self.table[list(self.findings)].to_numpy(dtype=np.bool_)
+        """bool, N x L; False where a label is not known."""
+        labels = self.table[list(self.findings)]
+        return labels.astype("boolean").fillna(False).to_numpy(dtype=np.bool_)
+
+    @cached_property
+    def is_known_NL(self) -> NDArray[np.bool_]:  # noqa: N802
+        """bool, N x L: which labels are known. In val and test of a split all of them must be."""
+        return self.table[list(self.findings)].notna().to_numpy(dtype=np.bool_)
 
     @property
     def fingerprint(self) -> str:
@@ -178,7 +187,7 @@ def complete_store(
     assert height_px == width_px
     assert len(table) == num_images
     boxes = empty_boxes() if boxes is None else boxes
-    check_table(table, where=folder)
+    check_table(table, origin.findings, where=folder)
     table = table.reset_index(drop=True)
     boxes = boxes[list(BOX_COLUMNS)].reset_index(drop=True)
     write_atomic(folder / "table.parquet", table.to_parquet)
@@ -196,21 +205,26 @@ def complete_store(
     write_json(folder / "manifest.json", manifest.model_dump(mode="json"))
 
 
-def check_table(table: pd.DataFrame, *, where: Path) -> None:
+def check_table(table: pd.DataFrame, findings: Sequence[str], *, where: Path) -> None:
     """Refuse a table that cannot be one of a store.
 
     Raises:
-        HarnessError: A column is missing, an image is named twice, or a fold is unknown.
+        HarnessError: A column is missing, a finding's is not of bool, an image is named twice, or
+            a fold is unknown.
     """
-    missing = [name for name in TABLE_COLUMNS if name not in table.columns]
+    missing = [name for name in (*OTHER_COLUMNS, *findings) if name not in table.columns]
     if missing:
         raise HarnessError(f"{where}: the table has no column {', '.join(missing)}")
+    for name in findings:
+        if table[name].dtype not in (np.bool_, pd.BooleanDtype()):
+            raise HarnessError(f"{where}: the column {name} is of {table[name].dtype}, not bool")
     twice = table["image"][table["image"].duplicated()]
     if len(twice):
         raise HarnessError(f"{where}: the image {twice.iloc[0]!r} stands in the table twice")
     strange = sorted(set(table["fold"]) - set(FOLDS))
     if strange:
-        raise HarnessError(f"{where}: unknown fold {strange[0]!r}; known: train_val, test, ''")
+        known = ", ".join(repr(fold) for fold in FOLDS)
+        raise HarnessError(f"{where}: unknown fold {strange[0]!r}; known: {known}")
 
 
 def empty_boxes() -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from harness.core.findings import FINDINGS
+from harness.data.nih_tables import folds_of, read_label_table
 from harness.data.store import ImageStore, StoreOrigin, write_store
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -17,6 +18,19 @@ def shared_data():
     if not SHARED_DATA.is_dir():
         pytest.skip("no ../shared/data beside the checkout")
     return SHARED_DATA.resolve()
+
+
+@pytest.fixture(scope="session")
+def release() -> pd.DataFrame:
+    """The label table and the lists of the whole NIH release, without its images."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("no ../shared/data beside the checkout")
+    table, notes = read_label_table(SHARED_DATA / "Data_Entry_2017_v2020.csv.gz")
+    assert notes == ()
+    lists = {
+        fold: SHARED_DATA / "official_split" / f"{fold}_list.txt" for fold in ("train_val", "test")
+    }
+    return table.assign(fold=folds_of(table, lists))
 
 
 @pytest.fixture

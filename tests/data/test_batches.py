@@ -15,6 +15,7 @@ NUM_IMAGES = 23
 class Store:
     images: NDArray[np.uint8]
     label_NL: NDArray[np.bool_]
+    is_known_NL: NDArray[np.bool_]
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def store(tmp_path: Path) -> Store:
     np.save(tmp_path / "images.npy", np.broadcast_to(number_N[:, None, None], (NUM_IMAGES, 6, 5)))
     images = np.load(tmp_path / "images.npy", mmap_mode="r")
     label_NL = (number_N[:, None] >> np.arange(14) & 1).astype(np.bool_)
-    return Store(images, label_NL)
+    return Store(images, label_NL, np.ones_like(label_NL))
 
 
 def numbers(batches: Batches, epoch: int = 0) -> list[int]:
@@ -96,3 +97,11 @@ def test_a_gpu_gets_the_same(
     on_gpu = Batches(store, index_N, batch_size=4, device="cuda", seed=1)
     assert next(on_gpu.epoch())[0].device.type == "cuda"
     assert numbers(on_gpu) == numbers(Batches(store, index_N, batch_size=4, device="cpu", seed=1))
+
+
+def test_a_label_that_is_not_known_is_nan(store: Store) -> None:
+    store.is_known_NL[5, 2] = store.is_known_NL[6, 0] = False
+    batches = Batches(store, np.array([4, 5, 6]), batch_size=3, device="cpu")
+    ((_, label_BL),) = batches.epoch()
+    assert label_BL.isnan().nonzero().tolist() == [[1, 2], [2, 0]]
+    assert label_BL[1, :3].nan_to_num(-1).tolist() == [1, 0, -1]

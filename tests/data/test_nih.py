@@ -14,45 +14,12 @@ import pytest
 from PIL import Image
 
 from harness.core.errors import HarnessError
-from harness.data.decode import CHUNK_IMAGES
+from harness.data.decoding import CHUNK_IMAGES
 from harness.data.nih import prepare_nih
 from harness.data.nih_tables import read_boxes
 from harness.data.partial_store import PartialStore
 from harness.data.store import ImageStore
-
-HEADER = (
-    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
-    "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
-)
-BOX_HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,"
-LABELS = ("No Finding", "Mass", "Edema|Pleural_Thickening", "Infiltration")
-
-
-def name_of(number: int) -> str:
-    return f"{number // 2 + 1:08d}_{number % 2:03d}.png"
-
-
-def write_release(root: Path, num_images: int = 8, px: int = 32) -> Path:
-    """A release of patients with two images each; every fourth patient is of the test list."""
-    (root / "images").mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    lines, lists = [HEADER], {"train_val": [], "test": []}
-    for number in range(num_images):
-        patient = number // 2 + 1
-        pixels = rng.integers(0, 256, (px, px), dtype=np.uint8)
-        Image.fromarray(pixels).save(root / "images" / name_of(number))
-        label, age = LABELS[number % len(LABELS)], 50 + patient
-        lines.append(
-            f"{name_of(number)},{label},{number % 2},{patient},{age},F,AP,2500,2048,0.1,0.1"
-        )
-        lists["test" if patient % 4 == 0 else "train_val"].append(name_of(number))
-    (root / "Data_Entry_2017_v2020.csv").write_text("\n".join(lines) + "\n")
-    for fold, names in lists.items():
-        (root / f"{fold}_list.txt").write_text("\n".join(names) + "\n")
-    (root / "BBox_List_2017.csv").write_text(
-        f"{BOX_HEADER}\n{name_of(1)},Mass,100.5,200,30,40,,,\n{name_of(3)},Infiltrate,1,2,3,4,,,\n"
-    )
-    return root
+from tests.data.small_release import LABELS, name_of, write_release
 
 
 @pytest.fixture
@@ -199,7 +166,7 @@ def test_too_many_failures_are_refused_and_what_is_done_is_kept(release, tmp_pat
     store = prepare_nih(
         release, tmp_path / "store", size_px=16, progress=lambda *counts: seen.append(counts)
     )
-    assert seen == [(8, 8)]
+    assert seen == [(7, 8), (8, 8)]
     assert store.fingerprint == whole.fingerprint
 
 
@@ -228,7 +195,7 @@ def test_a_root_without_a_label_table(release, tmp_path):
 
 def test_no_images(release, tmp_path):
     shutil.rmtree(release / "images")
-    assert "no images; unpack the archives" in refusal(release, tmp_path)
+    assert "no images; fetch them with `harness data download nih`" in refusal(release, tmp_path)
 
 
 def test_a_size_that_is_too_small(release, tmp_path):
@@ -309,12 +276,13 @@ def test_a_partial_store_of_other_inputs_is_refused(release, tmp_path):
 
 
 PREPARE = """
-import multiprocessing, sys, time
+import multiprocessing, os, signal, sys
 from pathlib import Path
 
 def stop(done, total):
-    print(done, *[child.pid for child in multiprocessing.active_children()], flush=True)
-    time.sleep(60)
+    if done:
+        print(done, *[child.pid for child in multiprocessing.active_children()], flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
     from harness.data.nih import prepare_nih
@@ -325,15 +293,14 @@ if __name__ == "__main__":
 
 
 def kill_in_the_middle(root: Path, out: Path, *, num_workers: int) -> tuple[int, list[int]]:
-    """Start `prepare_nih`, kill it after its first report: (images reported, worker pids)."""
+    """Have `prepare_nih` killed at its first progress: (images reported, worker pids)."""
     script = root.parent / "prepare.py"
     script.write_text(PREPARE)
     command = [sys.executable, str(script), str(root), str(out), str(num_workers)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        done, *pids = map(int, process.stdout.readline().split())
-        process.send_signal(signal.SIGKILL)
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    done, *pids = map(int, ended.stdout.split())
     return done, pids
 
 
@@ -351,7 +318,7 @@ def test_a_killed_preparation_continues_to_the_same_store(tmp_path, num_workers)
     root = write_release(tmp_path / "release", num_images=num_images)
     whole = prepare_nih(root, tmp_path / "whole", size_px=16, num_workers=1)
     done, pids = kill_in_the_middle(root, tmp_path / "store", num_workers=num_workers)
-    assert done == CHUNK_IMAGES
+    assert 0 < done < num_images
     assert len(pids) == (num_workers if num_workers > 1 else 0)
     assert not (tmp_path / "store").exists()
 
@@ -360,7 +327,7 @@ def test_a_killed_preparation_continues_to_the_same_store(tmp_path, num_workers)
         root, tmp_path / "store", size_px=16, num_workers=1,
         progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
-    assert seen[0] == (2 * CHUNK_IMAGES, num_images)
+    assert done <= seen[0][0] < num_images
     assert seen[-1] == (num_images, num_images)
     assert store.fingerprint == whole.fingerprint
     assert np.array_equal(store.images, whole.images)

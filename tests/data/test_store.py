@@ -3,10 +3,12 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from harness.core.errors import HarnessError
 from harness.core.files import read_json, write_json
-from harness.data.store import ImageStore, write_store
+from harness.core.findings import FINDINGS
+from harness.data.store import ImageStore, StoreOrigin, write_store
 
 
 def message_of(path) -> str:
@@ -171,3 +173,61 @@ def test_verify_finds_a_changed_pixel(store):
     np.save(store.path / "images.npy", images)
     with pytest.raises(HarnessError, match="pixels changed"):
         ImageStore.open(store.path).verify()
+
+
+# Findings of the user's own -----------------------------------------------------------------------
+
+
+def own_findings(origin, *findings: str):
+    return StoreOrigin(**origin.model_dump() | {"findings": findings})
+
+
+def test_a_store_has_the_findings_that_its_manifest_names(tmp_path, make_table, origin):
+    table = make_table(("a", "", ""), ("b", "", "Mass")).drop(columns=list(FINDINGS))
+    table = table.assign(Tube=[True, False], Fracture=[True, True], Rib=[False, True])
+    images = np.zeros((2, 4, 4), np.uint8)
+    names = ("Fracture", "Tube")
+    store = write_store(
+        tmp_path / "s", images=images, table=table, boxes=None, origin=own_findings(origin, *names)
+    )
+    assert store.findings == names
+    assert store.label_NL.tolist() == [[True, True], [True, False]]
+    other = write_store(
+        tmp_path / "o", images=images, table=table, boxes=None,
+        origin=own_findings(origin, "Tube", "Fracture"),
+    )  # fmt: skip
+    assert other.fingerprint != store.fingerprint
+
+
+def test_naming_the_14_findings_changes_no_fingerprint(store):
+    manifest = read_json(store.path / "manifest.json")
+    assert manifest.pop("findings") == list(FINDINGS)
+    write_json(store.path / "manifest.json", manifest)
+    assert ImageStore.open(store.path).fingerprint == store.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), "one or more"),
+        (("Mass", "Mass"), "each once"),
+        (("age",), "means something else"),
+        (("No Finding",), "means something else"),
+        (("macro",), "means something else"),
+        (("a/b",), "no more than"),
+        (("<b>",), "begin with"),
+        (("",), "begin with"),
+    ],
+)
+def test_findings_that_cannot_be(origin, names, said):
+    with pytest.raises(ValidationError, match=said):
+        own_findings(origin, *names)
+
+
+def test_labels_must_be_true_or_false(tmp_path, make_table, origin):
+    table = make_table(("a", "", "")).assign(Mass=[0.5])
+    with pytest.raises(HarnessError, match="column Mass is of float64"):
+        write_store(
+            tmp_path / "s", images=np.zeros((1, 4, 4), np.uint8), table=table, boxes=None,
+            origin=origin,
+        )  # fmt: skip

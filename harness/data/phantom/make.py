@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
 from harness.data.decode import num_cpus
-from harness.data.manifest import StoreOrigin
+from harness.data.manifest import OTHER_COLUMNS, StoreOrigin
 from harness.data.phantom.anatomy import draw_chest
 from harness.data.phantom.body import draw_pose
 from harness.data.phantom.cohort import INVENTED_RATE, MISSED_RATE, Exam, plan_exams
 from harness.data.phantom.film import develop, expose
 from harness.data.phantom.signs import SIGNS, Box, draw_sign
-from harness.data.store import BOX_COLUMNS, TABLE_COLUMNS, ImageStore, write_store
+from harness.data.store import BOX_COLUMNS, ImageStore, write_store
 
 Progress = Callable[[int, int], None]
 """Called with the number of images that are drawn, and of all."""
@@ -132,7 +132,7 @@ def _table(exams: list[Exam]) -> pd.DataFrame:
         }
         for exam in exams
     ]
-    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS)).astype({"age": "Int64"})
+    return pd.DataFrame(rows, columns=[*OTHER_COLUMNS, *FINDINGS]).astype({"age": "Int64"})
 
 
 def _origin(size_px: int, seed: int) -> StoreOrigin:

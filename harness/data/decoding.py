@@ -1,0 +1,194 @@
+"""Many image files to the rows of a store, in processes that share two files on the disk.
+
+Pixels go to one file of rows. A mark for each row goes to the other, after its pixels are on the
+disk for good, so that whatever ends the work, and whenever, what is marked is done. Imports neither
+pandas nor torch: worker processes start with this file alone.
+"""
+
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from harness.core.errors import HarnessError
+from harness.data.archives import ArchiveReport, images_in
+from harness.data.decode import BROKEN_FILE, decode_gray
+from harness.data.rows_file import RowsFile
+
+CHUNK_IMAGES = 128
+"""Images that are written to the disk for good at a time: what a kill can cost."""
+POLL_S = 0.2
+
+TO_DO, DONE, FAILED = range(3)
+"""Marks of a row."""
+
+Job = tuple[int, Path | IO[bytes]]
+"""The row of an image, and its file."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where pixels and marks go: a file of N x H x H, and one of N."""
+
+    images_file: Path
+    marks_file: Path
+
+
+@dataclass
+class Outcome:
+    """What came of a source.
+
+    Attributes:
+        failures: The rows that failed, and why.
+        is_whole: It was gone through to its end.
+        archive: Its file, where it is one.
+        report: What was met in the archive beside images.
+    """
+
+    failures: dict[int, str] = field(default_factory=dict)
+    is_whole: bool = False
+    archive: Path | None = None
+    report: ArchiveReport = field(default_factory=ArchiveReport)
+
+
+class Source(Protocol):
+    """Where images come from: what one process works through."""
+
+    def jobs(self, outcome: Outcome) -> Generator[Job, None, None]: ...
+
+
+@dataclass(frozen=True)
+class Files:
+    """Image files of their own."""
+
+    files: Sequence[tuple[int, Path]]
+
+    def jobs(self, outcome: Outcome) -> Generator[Job, None, None]:
+        yield from self.files
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive, and the row of each image that is wanted from it."""
+
+    path: Path
+    rows: Mapping[str, int]
+
+    def jobs(self, outcome: Outcome) -> Generator[Job, None, None]:
+        outcome.archive = self.path
+        yield from images_in(self.path, self.rows, outcome.report)
+
+
+def decode_all(
+    sources: Sequence[Source], target: Target, *, num_workers: int, is_over: Callable[[], bool]
+) -> Iterator[Outcome]:
+    """Decode every source into the rows of `target`; outcomes come in any order.
+
+    Args:
+        is_over: Called every now and then; True ends the work early.
+
+    Raises:
+        DiskFullError: There is no space left; what is marked is done.
+        HarnessError: A worker process died.
+    """
+    if num_workers == 1:
+        yield from (decode_source(source, target, is_over=is_over) for source in sources)
+        return
+    # Forked children would inherit the threads' locks of a parent that has torch loaded.
+    context = get_context("spawn")
+    flag = context.RawValue(ctypes.c_bool, False)
+    pool = ProcessPoolExecutor(
+        num_workers, mp_context=context, initializer=_start_worker, initargs=(flag,)
+    )
+    try:
+        pending = {pool.submit(_decode_in_worker, source, target) for source in sources}
+        while pending:
+            done, pending = wait(pending, timeout=POLL_S, return_when=FIRST_COMPLETED)
+            flag.value = is_over()
+            yield from (future.result() for future in done)
+    except BrokenProcessPool:
+        raise HarnessError(
+            "a decoding process died, as when memory ends; what is done is kept: "
+            "run it again, with fewer --workers"
+        ) from None
+    finally:
+        flag.value = True
+        pool.shutdown(cancel_futures=True)
+
+
+def decode_source(source: Source, target: Target, *, is_over: Callable[[], bool]) -> Outcome:
+    """Decode one source into the rows of `target`, until it ends or all is over.
+
+    Raises:
+        DiskFullError: There is no space left; what is marked is done.
+    """
+    outcome = Outcome()
+    with (
+        RowsFile(target.images_file) as pixels,
+        RowsFile(target.marks_file) as marks,
+        closing(source.jobs(outcome)) as jobs,
+    ):
+        while not (outcome.is_whole or is_over()):
+            chunk = list(_decoded(islice(jobs, CHUNK_IMAGES), pixels))
+            outcome.is_whole = len(chunk) < CHUNK_IMAGES
+            pixels.sync()
+            for row, reason in chunk:
+                marks.write(row, np.full(1, FAILED if reason else DONE, dtype=np.uint8))
+            outcome.failures |= {row: reason for row, reason in chunk if reason}
+    return outcome
+
+
+def _decoded(jobs: Iterable[Job], pixels: RowsFile) -> Iterator[tuple[int, str]]:
+    """Each row, and why its image failed, or an empty string once its pixels are written."""
+    for row, file in jobs:
+        try:
+            gray_HW = decode_gray(file, pixels.shape[1])
+        except BROKEN_FILE as error:
+            yield row, _reason(error, file)
+        else:
+            pixels.write(row, gray_HW)
+            yield row, ""
+
+
+def _reason(error: BaseException, file: Path | IO[bytes]) -> str:
+    """The first line of an error; without the file's folder, which says nothing of the image."""
+    text = str(error).partition("\n")[0]
+    if isinstance(file, Path):
+        text = text.replace(str(file), file.name)
+    return f"{type(error).__name__}: {text}"
+
+
+# Worker processes -------------------------------------------------------------------------------
+
+_flag: Any = None
+"""Shared with the parent: true once all is over."""
+
+
+def _start_worker(flag: Any) -> None:
+    """Leave an interrupt to the parent, and end when the parent does, even by a kill."""
+    global _flag
+    _flag = flag
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _decode_in_worker(source: Source, target: Target) -> Outcome:
+    return decode_source(source, target, is_over=lambda: bool(_flag.value))

@@ -1,0 +1,85 @@
+"""`harness data` on stores of toy images."""
+
+import hashlib
+
+import numpy as np
+from PIL import Image
+
+from harness.core.files import read_json
+from harness.data.chestmnist import PUBLISHED
+from harness.data.splits import make_split
+from harness.data.store import StoreOrigin, write_store
+
+
+def origin_of(store) -> StoreOrigin:
+    told = {name: getattr(store.manifest, name) for name in StoreOrigin.model_fields}
+    return StoreOrigin(**told)
+
+
+def test_a_sound_store_is_checked(harness, alone, toy_store, tmp_path):
+    code, out, _ = harness("data", "check", toy_store.path, "--out", tmp_path / "report")
+    assert code == 0
+    assert "next: harness data show" in out
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"check.html", "check.json"}
+
+
+def test_a_leak_ends_with_exit_code_2(harness, alone, toy_store, tmp_path):
+    table = toy_store.table.copy()
+    table.loc[table.index[-1], "patient"] = table["patient"].iloc[0]
+    leaky = write_store(
+        tmp_path / "leaky", images=toy_store.images, table=table, boxes=None,
+        origin=origin_of(toy_store),
+    )  # fmt: skip
+    code, out, _ = harness("data", "check", leaky.path)
+    assert code == 2
+    line = next(line for line in out.splitlines() if "leak" in line)
+    assert line.startswith("Patients in two parts of the split")
+    assert read_json(leaky.path / "check.json")["checks"]["patients"]["verdict"] == "leak"
+
+
+def test_show_names_the_split_by_its_hash(harness, alone, toy_store, tmp_path):
+    split = make_split(toy_store, "official")
+    code, out, _ = harness("data", "show", toy_store.path, "--sheet", tmp_path / "sheet.png")
+    assert code == 0
+    assert f"split official {split.sha256[:12]}" in out
+
+
+def test_chestmnist_says_that_its_split_is_not_the_official(harness, alone, tmp_path, monkeypatch):
+    pack = {
+        f"{part}_{what}": np.zeros((num, *shape), np.uint8)
+        for part, num in (("train", 4), ("val", 2), ("test", 2))
+        for what, shape in (("images", (28, 28)), ("labels", (14,)))
+    }
+    file = tmp_path / "chestmnist.npz"
+    np.savez_compressed(file, **pack)
+    words = ("data", "prepare", "chestmnist", "--file", file, "--out", tmp_path / "store")
+    code, _, err = harness(*words)
+    assert code == 2
+    assert "its MD5" in err
+    monkeypatch.setitem(PUBLISHED, file.name, hashlib.md5(file.read_bytes()).hexdigest())
+    code, out, _ = harness(*words)
+    assert code == 0
+    assert "note: its split is a random one, not NIH's official" in out
+    assert "8 images of 28 px, source chestmnist" in out
+
+
+def test_a_folder_of_one_s_own_is_prepared(harness, alone, tmp_path):
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    Image.fromarray(np.full((16, 16), 90, np.uint8)).save(folder / "a.png")
+    (folder / "labels.csv").write_text("image,Fracture\na.png,1\n")
+    words = ("data", "prepare", "folder", "--root", folder, "--out", tmp_path / "s", "--size", 16)
+    code, out, _ = harness(*words)
+    assert code == 0
+    assert "note: no patients are named" in out
+    assert "1 images of 16 px, source folder" in out
+    (folder / "labels.csv").write_text("image,Fracture\na.png,maybe\n")
+    code, _, err = harness(*words)
+    assert code == 2
+    assert "labels.csv:2: 'maybe' in the column 'Fracture'" in err
+
+
+def test_chexpert_without_its_tables_is_told(harness, alone, tmp_path):
+    code, _, err = harness("data", "prepare", "chexpert", "--root", tmp_path, "--out", "s")
+    assert code == 2
+    assert "CheXpert has train.csv and valid.csv" in err
