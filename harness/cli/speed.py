@@ -26,14 +26,69 @@ def search(
 
     Example: harness speed search --trials 300
     """
-    folder = out.resolve()
-    folder.mkdir(parents=True, exist_ok=True)  # minutes later would be too late to learn of it
+    folder = _made(out)
     from harness.speed.measure import describe_hardware
-    from harness.speed.report import HEADERS, rows_of, write_report
-    from harness.speed.search import compare
+    from harness.speed.search import HEADERS, compare, rows_of, write_search_report
 
     hardware = describe_hardware()
-    measurements = compare(trials, lambda line: print(f"measuring {line}", flush=True))
+    measurements = compare(trials, _say)
     print_table(HEADERS, rows_of(measurements))
-    for path in write_report(measurements, hardware, folder):
+    for path in write_search_report(measurements, hardware, folder):
         print(f"wrote {path}")
+
+
+@speed_app.command("evaluation")
+def evaluation(
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of evaluation.json and evaluation.md.")
+    ] = Path("results/speed"),
+) -> None:
+    """Measure what figures and their intervals cost, and scikit-learn on the same work.
+
+    Example: harness speed evaluation --out results/speed
+    """
+    folder = _made(out)
+    from harness.speed.evaluation import HEADERS, compare, rows_of, write_evaluation_report
+    from harness.speed.measure import describe_hardware
+
+    hardware = describe_hardware()
+    comparison = compare(_say)
+    print_table(HEADERS, rows_of(comparison))
+    for path in write_evaluation_report(comparison, hardware, folder):
+        print(f"wrote {path}")
+
+
+@speed_app.command("data")
+def data(
+    images: Annotated[int, typer.Option(min=8, help="Images of 1024 px that are decoded.")] = 64,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of PNG files to decode. Without: drawn ones.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of data.json and data.md.")] = Path(
+        "results/speed"
+    ),
+) -> None:
+    """Measure how fast images are decoded, beside Pillow, and read back from a store.
+
+    Example: harness speed data --root /data/nih/images --images 64
+    """
+    folder = _made(out)
+    from harness.speed.data import HEADERS, measure_data, rows_of, write_data_report
+    from harness.speed.measure import describe_hardware
+
+    hardware = describe_hardware()
+    speed = measure_data(images, root=root.resolve() if root else None, tell=_say)
+    print_table(HEADERS, rows_of(speed))
+    for path in write_data_report(speed, hardware, folder):
+        print(f"wrote {path}")
+
+
+def _made(folder: Path) -> Path:
+    """The folder, made now: minutes later would be too late to learn that it cannot be."""
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _say(line: str) -> None:
+    print(f"measuring {line}", flush=True)

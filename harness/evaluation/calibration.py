@@ -51,8 +51,7 @@ def reliability(
     """
     num_findings = score_NL.shape[1]
     score_NL = score_NL.astype(np.float64)
-    edge = np.linspace(0.0, 1.0, num_bins + 1)
-    bin_NL = np.searchsorted(edge[1:-1], score_NL, side="left")
+    bin_NL = bins_of(score_NL, num_bins)
     cell = (bin_NL + num_bins * np.arange(num_findings)).ravel()
 
     def per_bin(value_NL: NDArray[np.generic]) -> FloatArray:
@@ -62,11 +61,21 @@ def reliability(
     count_LM = per_bin(np.ones_like(score_NL))
     divisor_LM = np.where(count_LM > 0, count_LM, np.nan)
     return Reliability(
-        edge=edge,
+        edge=_edges(num_bins),
         count_LM=count_LM.astype(np.int64),
         mean_score_LM=per_bin(score_NL) / divisor_LM,
         positive_rate_LM=per_bin(label_NL) / divisor_LM,
     )
+
+
+def bins_of(score_NL: ScoreArray, num_bins: int = NUM_BINS) -> NDArray[np.int64]:
+    """The bin of each score, from 0 to `num_bins` - 1."""
+    inner = _edges(num_bins)[1:-1]
+    return np.searchsorted(inner, score_NL.astype(np.float64), side="left")
+
+
+def _edges(num_bins: int) -> FloatArray:
+    return np.linspace(0.0, 1.0, num_bins + 1)
 
 
 def ece(score_NL: ScoreArray, label_NL: BoolArray, *, num_bins: int = NUM_BINS) -> FloatArray:

@@ -11,11 +11,10 @@ from harness.evaluation.calibration import ece
 from harness.evaluation.metrics import (
     BoolArray,
     FloatArray,
-    auprc,
-    auroc,
     brier,
     confusion,
     mean_known,
+    points_per_finding,
 )
 
 
@@ -75,10 +74,11 @@ def _metrics(
     """The values of `METRICS` per finding; NaN where undefined, or where a class is missing."""
     score_NL, label_NL = predictions.score_NL, predictions.label_NL
     threshold_L = np.array([thresholds[name] for name in predictions.findings], dtype=np.float64)
+    points = points_per_finding(score_NL, label_NL)
     tuned = confusion(score_NL, label_NL, threshold_L)
     values = {
-        "auroc": auroc(score_NL, label_NL),
-        "auprc": auprc(score_NL, label_NL),
+        "auroc": np.array([each.auroc for each in points]),
+        "auprc": np.array([each.auprc for each in points]),
         "f1": tuned.f1,
         "sensitivity": tuned.sensitivity,
         "specificity": tuned.specificity,

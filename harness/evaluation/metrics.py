@@ -52,20 +52,39 @@ class OperatingPoints:
 
     @property
     def sensitivity(self) -> FloatArray:
-        return _ratio(self.tp_K, self.num_positives)
+        return ratio(self.tp_K, self.num_positives)
 
     @property
     def false_positive_rate(self) -> FloatArray:
-        return _ratio(self.fp_K, self.num_negatives)
+        return ratio(self.fp_K, self.num_negatives)
 
     @property
     def precision(self) -> FloatArray:
-        return _ratio(self.tp_K, self.tp_K + self.fp_K)
+        return ratio(self.tp_K, self.tp_K + self.fp_K)
 
     @property
     def f1(self) -> FloatArray:
         """F1 as 2 TP / (called + positives), the same number for the same counts."""
-        return _ratio(2 * self.tp_K, self.tp_K + self.fp_K + self.num_positives)
+        return ratio(2 * self.tp_K, self.tp_K + self.fp_K + self.num_positives)
+
+    @property
+    def auroc(self) -> float:
+        """As the function `auroc` says."""
+        if not self.has_both_classes:
+            return float("nan")
+        tp_K = np.append(0, self.tp_K)
+        wrong_K = np.diff(self.fp_K, prepend=0)
+        # Twice the area, in whole numbers: exact, and equal for equal rankings on any machine.
+        twice_area = int((wrong_K * (tp_K[1:] + tp_K[:-1])).sum())
+        return twice_area / (2 * self.num_positives * self.num_negatives)
+
+    @property
+    def auprc(self) -> float:
+        """As the function `auprc` says."""
+        if self.num_positives == 0:
+            return float("nan")
+        found_K = np.diff(self.tp_K, prepend=0)
+        return float((found_K * self.precision).sum() / self.num_positives)
 
 
 def operating_points(score_N: ScoreArray, label_N: BoolArray) -> OperatingPoints:
@@ -92,13 +111,19 @@ def operating_points(score_N: ScoreArray, label_N: BoolArray) -> OperatingPoints
     )
 
 
+def points_per_finding(score_NL: ScoreArray, label_NL: BoolArray) -> list[OperatingPoints]:
+    """The `operating_points` of each finding: one sort, shared by all that needs the order."""
+    columns = zip(score_NL.T, label_NL.T, strict=True)
+    return [operating_points(score_N, label_N) for score_N, label_N in columns]
+
+
 def auroc(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
     """Area under the ROC curve per finding; NaN where positives or negatives are missing.
 
     The share of (positive, negative) pairs in the right order, ties counting half: Mann-Whitney's
     U with midranks (Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747).
     """
-    return _per_finding(_auroc, score_NL, label_NL)
+    return np.array([points.auroc for points in points_per_finding(score_NL, label_NL)])
 
 
 def auprc(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
@@ -107,7 +132,7 @@ def auprc(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
     No interpolation between points, as in scikit-learn's `average_precision_score`; the linear
     one is too optimistic (Davis & Goadrich 2006, doi:10.1145/1143844.1143874).
     """
-    return _per_finding(_auprc, score_NL, label_NL)
+    return np.array([points.auprc for points in points_per_finding(score_NL, label_NL)])
 
 
 def macro_auroc(score_NL: ScoreArray, label_NL: BoolArray) -> float:
@@ -136,18 +161,18 @@ class Confusion:
     @property
     def sensitivity(self) -> FloatArray:
         """TP / positives; NaN without positives."""
-        return _ratio(self.tp_L, self.tp_L + self.fn_L)
+        return ratio(self.tp_L, self.tp_L + self.fn_L)
 
     @property
     def specificity(self) -> FloatArray:
         """TN / negatives; NaN without negatives."""
-        return _ratio(self.tn_L, self.tn_L + self.fp_L)
+        return ratio(self.tn_L, self.tn_L + self.fp_L)
 
     @property
     def f1(self) -> FloatArray:
         """2 TP / (2 TP + FP + FN); NaN without positives, where scikit-learn says 0."""
         has_positives_L = self.tp_L + self.fn_L > 0
-        value_L = _ratio(2 * self.tp_L, 2 * self.tp_L + self.fp_L + self.fn_L)
+        value_L = ratio(2 * self.tp_L, 2 * self.tp_L + self.fp_L + self.fn_L)
         return np.where(has_positives_L, value_L, np.nan)
 
     @property
@@ -160,30 +185,37 @@ class Confusion:
         called_L, passed_L = self.tp_L + self.fp_L, self.tn_L + self.fn_L
         covariance_L = self.tp_L * self.tn_L - self.fp_L * self.fn_L
         norm_L = np.sqrt(positives_L * negatives_L) * np.sqrt(called_L * passed_L)
-        value_L = np.where(norm_L == 0, 0.0, _ratio(covariance_L, norm_L))
+        value_L = np.where(norm_L == 0, 0.0, ratio(covariance_L, norm_L))
         return np.where(positives_L * negatives_L > 0, value_L, np.nan)
 
 
-def confusion(score_NL: ScoreArray, label_NL: BoolArray, threshold_L: ArrayLike) -> Confusion:
+def count_images(is_counted_NL: BoolArray) -> IntArray:
+    """For how many images something is true, per finding."""
+    return np.count_nonzero(is_counted_NL, axis=0)
+
+
+def confusion(
+    score_NL: ScoreArray,
+    label_NL: BoolArray,
+    threshold_L: ArrayLike,
+    *,
+    count: Callable[[BoolArray], NDArray[np.number]] = count_images,
+) -> Confusion:
     """Counts at `score >= threshold`.
 
     Args:
         score_NL: Scores.
         label_NL: Labels.
         threshold_L: One threshold per finding, NaN for none, or one number for all.
+        count: How images are counted; with `Resamples.totals` in each of R resamples, and all
+            that follows from the counts is R x L.
     """
     threshold_L = np.broadcast_to(np.asarray(threshold_L, np.float64), score_NL.shape[1:])
     called_NL = call_positive(score_NL, threshold_L)
-
-    def count(is_counted_NL: BoolArray) -> FloatArray:
-        return np.where(np.isnan(threshold_L), np.nan, np.count_nonzero(is_counted_NL, axis=0))
-
-    return Confusion(
-        tp_L=count(called_NL & label_NL),
-        fp_L=count(called_NL & ~label_NL),
-        fn_L=count(~called_NL & label_NL),
-        tn_L=count(~called_NL & ~label_NL),
-    )
+    cells = [call & truth for call in (called_NL, ~called_NL) for truth in (label_NL, ~label_NL)]
+    counts = np.split(count(np.concatenate(cells, axis=1)), len(cells), axis=-1)
+    tp_L, fp_L, fn_L, tn_L = (np.where(np.isnan(threshold_L), np.nan, each) for each in counts)
+    return Confusion(tp_L=tp_L, fp_L=fp_L, fn_L=fn_L, tn_L=tn_L)
 
 
 def brier(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
@@ -192,37 +224,10 @@ def brier(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
     The binary half of Brier's two-class sum (Brier 1950), as in scikit-learn.
     """
     square_NL = (score_NL.astype(np.float64) - label_NL) ** 2
-    return _ratio(square_NL.sum(axis=0), len(square_NL))
+    return ratio(square_NL.sum(axis=0), len(square_NL))
 
 
-def _per_finding(
-    metric: Callable[[OperatingPoints], float], score_NL: ScoreArray, label_NL: BoolArray
-) -> FloatArray:
-    values = (
-        metric(operating_points(score_N, label_N))
-        for score_N, label_N in zip(score_NL.T, label_NL.T, strict=True)
-    )
-    return np.fromiter(values, dtype=np.float64, count=score_NL.shape[1])
-
-
-def _auroc(points: OperatingPoints) -> float:
-    if not points.has_both_classes:
-        return float("nan")
-    tp_K = np.append(0, points.tp_K)
-    wrong_K = np.diff(points.fp_K, prepend=0)
-    # Twice the area, in whole numbers: exact, and equal for equal rankings on any machine.
-    twice_area = int((wrong_K * (tp_K[1:] + tp_K[:-1])).sum())
-    return twice_area / (2 * points.num_positives * points.num_negatives)
-
-
-def _auprc(points: OperatingPoints) -> float:
-    if points.num_positives == 0:
-        return float("nan")
-    found_K = np.diff(points.tp_K, prepend=0)
-    return float((found_K * points.precision).sum() / points.num_positives)
-
-
-def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
     """Quotients, NaN where the denominator is 0 or NaN."""
     top, bottom = np.broadcast_arrays(
         np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)

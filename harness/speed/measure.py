@@ -22,7 +22,7 @@ TRIVIAL = {
     "train.epochs": 1,
     "train.early_stop_epochs": 1,
 }
-SAMPLES_AT = (10, 50, 100)
+SAMPLES_AT = (10, 50, 90, 100)
 """Per cent of the time at which the driver's memory is told."""
 SAMPLE_EVERY_S = 0.5
 
@@ -165,6 +165,16 @@ def resident_mb() -> float | None:
     except OSError:
         return None
     return num_pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def peak_mb() -> float | None:
+    """The most that was ever resident of this process, in MB; None where there is no /proc."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    peaks = (line.split() for line in lines if line.startswith("VmHWM:"))
+    return next((int(size) * 1024 / 1e6 for _, size, _ in peaks), None)
 
 
 def describe_hardware() -> dict[str, Any]:

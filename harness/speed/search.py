@@ -6,21 +6,34 @@ Each contender searches in a process of its own, one after the other, on the sam
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.files import read_json, write_json
 from harness.data.phantom import make_phantom
 from harness.data.store import ImageStore
 from harness.speed import stock
-from harness.speed.measure import NUM_IMAGES, SIZE_PX, Measurement, Work, measure
+from harness.speed.measure import (
+    NUM_IMAGES,
+    SAMPLES_AT,
+    SIZE_PX,
+    Measurement,
+    Work,
+    measure,
+)
+from harness.speed.report import markdown_table, write_report
 
 MEASUREMENT_FILE = "measurement.json"
+HEADERS = (
+    "way", "trials", "wall s", "training s", "overhead s a trial", "of later trials",
+    "first trial ended after s", f"driver MB at {', '.join(map(str, SAMPLES_AT))} % of the time",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,6 +134,61 @@ CONTENDERS = {
         stock.RECORDS,
     ),
 }
+
+
+def rows_of(measurements: Mapping[str, Measurement]) -> list[list[str]]:
+    """The cells under `HEADERS`, a row for each contender."""
+    return [
+        [
+            CONTENDERS[name].title,
+            str(each.num_trials),
+            f"{each.wall_s:.1f}",
+            f"{each.training_s:.1f}",
+            f"{each.overhead_s:.2f}",
+            "-" if each.later_overhead_s is None else f"{each.later_overhead_s:.2f}",
+            f"{each.first_s:.1f}",
+            ", ".join(f"{size:.0f}" for size in each.rss_mb.values()) or "-",
+        ]
+        for name, each in measurements.items()
+    ]
+
+
+def write_search_report(
+    measurements: Mapping[str, Measurement], hardware: Mapping[str, Any], folder: Path
+) -> list[Path]:
+    """Write `search.json` and `search.md` into a folder; their paths."""
+    figures = {
+        name: each.model_dump(mode="json")
+        | {"overhead_s": each.overhead_s, "later_overhead_s": each.later_overhead_s}
+        for name, each in measurements.items()
+    }
+    text = PAGE.format(
+        table=markdown_table(HEADERS, rows_of(measurements)),
+        slots=next(iter(measurements.values())).num_slots,
+        num_images=NUM_IMAGES,
+        size_px=SIZE_PX,
+    )
+    return write_report(
+        folder / "search", figures={"contenders": figures}, text=text, hardware=hardware,
+        tools=TOOLS,
+    )  # fmt: skip
+
+
+TOOLS = ("ray", "optuna", "mlflow", "torch")
+
+PAGE = """\
+# What a search costs beside its training
+
+{table}
+
+Overhead = (wall time - training time / {slots} trials at a time) / trials, in seconds. Each trial
+is one epoch of a small network on {num_images} images of {size_px} px, with all that a real one
+writes. "Of later trials" is the same between the first and the last end, without what a start
+costs once. Every way has a process of its own, a Ray that was up before the clock started, and the
+same training function; training time is what the run records call their duration. The stock way
+starts a worker process for each trial, so it is given fewer; with `reuse_actors=True` it keeps
+them, as the harness does.
+"""
 
 
 def main(name: str, folder: str, num_trials: str) -> None:

@@ -10,8 +10,8 @@ from sklearn import metrics as sk
 
 from harness.core.errors import HarnessError
 from harness.core.predictions import Predictions
-from harness.evaluation.metrics import confusion
-from harness.evaluation.thresholds import RULES, tune_thresholds
+from harness.evaluation.metrics import confusion, mean_known
+from harness.evaluation.thresholds import RULES, SHRINK_POSITIVES, tune_thresholds
 
 Counts = tuple[int, int, int, int]
 Goal = Callable[[int, int, int, int], Fraction]
@@ -147,3 +147,80 @@ def test_none_where_there_is_nothing_to_tune_on(
 def test_an_unknown_rule_is_named_with_the_nearest(sample: Predictions) -> None:
     with pytest.raises(HarnessError, match=r"'yuden'.*did you mean 'youden'"):
         tune_thresholds(sample, "yuden")
+
+
+def ranked(*positive_ranks: range | list[int], num_images: int = 400) -> tuple[np.ndarray, ...]:
+    """A finding per argument, with positives at these ranks of falling, distinct scores."""
+    score_N = np.linspace(0.99, 0.01, num_images).astype(np.float32)
+    label_NL = np.zeros((num_images, len(positive_ranks)), dtype=bool)
+    for column, ranks in enumerate(positive_ranks):
+        label_NL[np.array(ranks) - 1, column] = True
+    return np.repeat(score_N[:, None], len(positive_ranks), axis=1), label_NL
+
+
+def test_f1_shrunk_counted_by_hand(make_predictions: Callable[..., Predictions]) -> None:
+    # A: every other image down to rank 160, the best F1 there: 160 called for 80 positives.
+    # B: ten at the top and ten at the bottom, the best F1 at rank 10: 10 called for 20.
+    score_NL, label_NL = ranked(range(2, 161, 2), [*range(1, 11), *range(391, 401)])
+    predictions = make_predictions(score_NL, label_NL)
+    score_N = score_NL[:, 0].astype(float)
+    assert tune_thresholds(predictions, "f1") == {"A": score_N[159], "B": score_N[9]}
+    # Weights 1/2 and 1/5; log2 ratios 1 and -1, so 3/7 in the mean. A: 1/2 + 1/2 x 3/7 = 5/7;
+    # B: -1/5 + 4/5 x 3/7 = 1/7. Called: 80 x 2^(5/7) = 131.3 and 20 x 2^(1/7) = 22.1.
+    assert SHRINK_POSITIVES == 80
+    assert tune_thresholds(predictions, "f1_shrunk") == {"A": score_N[130], "B": score_N[21]}
+
+
+def test_f1_shrunk_of_one_finding_is_exact(make_predictions: Callable[..., Predictions]) -> None:
+    for score_N, label_N in random_cases(150, 12):
+        # Findings without positives or negatives are nothing to lean on.
+        predictions = make_predictions(
+            np.column_stack([score_N, score_N, score_N]),
+            np.column_stack([np.zeros(12), label_N, np.ones(12)]),
+        )
+        exact = tune_thresholds(predictions, "f1")
+        assert tune_thresholds(predictions, "f1_shrunk") == exact
+        assert (exact["A"], exact["C"]) == (None, None)
+
+
+def test_f1_shrunk_of_findings_that_agree_is_exact(
+    make_predictions: Callable[..., Predictions],
+) -> None:
+    # Both at twice as many as are positive, of 80 and of 4.
+    predictions = make_predictions(*ranked(range(2, 161, 2), range(2, 9, 2)))
+    assert tune_thresholds(predictions, "f1_shrunk") == tune_thresholds(predictions, "f1")
+
+
+def test_f1_shrunk_does_not_know_the_order_of_findings(
+    make_predictions: Callable[..., Predictions], sample: Predictions
+) -> None:
+    backwards = make_predictions(sample.score_NL[:, ::-1], sample.label_NL[:, ::-1])
+    there, back = tune_thresholds(sample, "f1_shrunk"), tune_thresholds(backwards, "f1_shrunk")
+    assert list(there.values()) == list(back.values())[::-1]
+
+
+def test_f1_shrunk_is_better_on_new_images_where_positives_are_few(
+    make_predictions: Callable[..., Predictions],
+) -> None:
+    rng = np.random.default_rng(0)
+    prevalence_L = np.array([0.15, 0.10, 0.05, 0.03, 0.02, 0.01])
+
+    def draw(num_images: int) -> tuple[np.ndarray, np.ndarray]:
+        label_NL = rng.random((num_images, 6)) < prevalence_L
+        logit_NL = rng.normal(size=label_NL.shape) + label_NL * np.linspace(1.0, 2.5, 6)
+        return 1 / (1 + np.exp(2 - logit_NL)), label_NL
+
+    new = draw(20_000)
+
+    def f1_on_new(predictions: Predictions, rule: str) -> np.ndarray:
+        tuned = list(tune_thresholds(predictions, rule).values())
+        return confusion(*new, [np.nan if value is None else value for value in tuned]).f1
+
+    gain_RL = []
+    for _ in range(40):
+        predictions = make_predictions(*draw(1000))
+        gain_RL.append(f1_on_new(predictions, "f1_shrunk") - f1_on_new(predictions, "f1"))
+    gain_L = np.nanmean(gain_RL, axis=0)
+    assert mean_known(gain_L) > 0.005
+    assert gain_L[-1] > 0.015
+    assert gain_L.min() > -0.005

@@ -13,6 +13,7 @@ from harness.speed.measure import (
     Work,
     describe_hardware,
     measure,
+    peak_mb,
     resident_mb,
 )
 
@@ -77,13 +78,24 @@ def test_the_memory_of_this_process_is_seen_to_grow():
         ballast = bytearray(200_000_000)
         ballast[::4096] = bytes(len(ballast[::4096]))  # touched, so it is resident
     at = memory.at_per_cents()
-    assert list(at) == ["10%", "50%", "100%"]
+    assert list(at) == ["10%", "50%", "90%", "100%"]
     assert at["100%"] - before == pytest.approx(200, abs=20)
+
+
+def test_the_peak_stays_when_the_memory_is_given_back():
+    if peak_mb() is None:
+        pytest.skip("this system does not tell the memory of a process")
+    ballast = bytearray(200_000_000)
+    ballast[::4096] = bytes(len(ballast[::4096]))
+    held = resident_mb()
+    del ballast
+    assert peak_mb() >= held - 5
+    assert resident_mb() < held - 150
 
 
 def test_samples_are_told_at_the_right_places():
     sampler = MemorySampler([float(number) for number in range(101)])
-    assert sampler.at_per_cents() == {"10%": 10.0, "50%": 50.0, "100%": 100.0}
+    assert sampler.at_per_cents() == {"10%": 10.0, "50%": 50.0, "90%": 90.0, "100%": 100.0}
     assert MemorySampler().at_per_cents() == {}
 
 

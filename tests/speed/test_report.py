@@ -3,8 +3,7 @@
 import json
 
 from harness.speed.measure import Measurement
-from harness.speed.report import HEADERS, rows_of, write_report
-from harness.speed.search import CONTENDERS
+from harness.speed.search import CONTENDERS, HEADERS, rows_of, write_search_report
 
 HARDWARE = {"cores": 2, "cpu": "some CPU", "memory_gb": 25.0, "load_before": 0.1}
 RSS_MB = {"10%": 400.4, "50%": 410.0, "100%": 420.6}
@@ -27,7 +26,7 @@ def test_every_row_has_its_figures():
 
 
 def test_the_page_has_a_table_the_hardware_and_the_versions(tmp_path):
-    _, page = write_report(MEASUREMENTS, HARDWARE, tmp_path / "speed")
+    _, page = write_search_report(MEASUREMENTS, HARDWARE, tmp_path / "speed")
     lines = page.read_text().splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 4
@@ -39,7 +38,7 @@ def test_the_page_has_a_table_the_hardware_and_the_versions(tmp_path):
 
 
 def test_the_json_has_what_was_measured_and_what_follows_from_it(tmp_path):
-    path, _ = write_report(MEASUREMENTS, HARDWARE, tmp_path)
+    path, _ = write_search_report(MEASUREMENTS, HARDWARE, tmp_path)
     told = json.loads(path.read_text())
     assert told["hardware"] == HARDWARE
     assert told["contenders"]["harness"]["overhead_s"] == 1.0
