@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from harness.core.errors import HarnessError
-from harness.core.findings import FINDINGS
+from harness.core.files import sha256_of_file
 from harness.core.locks import held
+from harness.core.looks import Look, record_looks
 from harness.core.machine import Machine
 from harness.core.memory import MemoryFloorError
 from harness.core.predictions import Predictions
@@ -28,19 +29,22 @@ from harness.core.records import (
 )
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
+from harness.data.manifest import read_manifest
 from harness.data.splits import Split
-from harness.data.store import ImageStore
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.thresholds import tune_thresholds
+from harness.models.seen import seen_metadata
 from harness.models.zoo import Network, build_network
 from harness.training.checkpoint import load_weights
 from harness.training.failures import failures_written_to, first_line, memory_failure
 from harness.training.parts import (
     Parts,
+    StoreRows,
     as_predictions,
     check_val_labels,
     make_batches,
     open_data,
+    open_test,
 )
 from harness.training.runtime import describe_device, num_threads, resolve_device
 from harness.training.thrift import Thrift, free_memory
@@ -52,6 +56,10 @@ LOCK_WAIT_S = 60.0
 
 def ignore(report: EpochReport) -> None:
     """A `report` for those who do not listen."""
+
+
+def ignore_look(look: Look) -> None:
+    """A `looked` for those whose run directories stay where they are."""
 
 
 def run_trial(
@@ -103,19 +111,22 @@ def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
         )
 
 
-def score_test(machine: Machine, run_dir: Path) -> Evaluation:
+def score_test(
+    machine: Machine, run_dir: Path, looked: Callable[[Look], None] = ignore_look
+) -> Evaluation:
     """Score the test set with the weights and thresholds that a finished run has frozen.
 
-    The test set is looked at once: called again, this returns what was found then.
+    The test set is looked at once: called again, this returns what was found then. Before a test
+    label is read, the look stands in the run's `test_looks.jsonl` and `looked` has returned: where
+    the folder is a copy, it is to take that file to where it survives.
 
     Raises:
-        HarnessError: The run is not finished, or the store is another one.
+        HarnessError: The run is not finished, or the store or its split is another one.
     """
     run = RunDirectory(run_dir)
     if (evaluation := run.test_evaluation) is not None:
         return evaluation
-    recipe, thresholds = run.recipe, run.thresholds
-    if recipe is None or thresholds is None or (record := run.record) is None:
+    if run.thresholds is None or (record := run.record) is None:
         raise HarnessError(f"{run_dir}: not a finished run, so its test set stays shut")
     with (
         held(run.lock_file, wait_s=LOCK_WAIT_S),
@@ -124,20 +135,45 @@ def score_test(machine: Machine, run_dir: Path) -> Evaluation:
     ):
         if (evaluation := run.test_evaluation) is not None:
             return evaluation  # made while we waited
-        store, split = open_data(recipe, machine)
+        _check_same_split(run, record, machine)
         # Every weight is in the run's own file, so none is fetched.
-        network = build(recipe.with_values({"model.weights": "none"}), machine)
+        network = build(record.recipe.with_values({"model.weights": "none"}), machine)
         load_weights(run.best_weights, network.backbone)
-        batches = make_batches(store, split.test, machine)
-        logit_NL, _ = predict(network, batches, recipe)
-        predictions = as_predictions(torch.sigmoid(logit_NL).numpy(), store, split.test)
-        predictions.save(run.predictions_file("test"))
-        evaluation = evaluate(
-            predictions, thresholds=thresholds, rule=record.val.threshold_rule, part="test"
+        look = Look.of_this_code(
+            run_dir.name,
+            run_id=record.run_id,
+            thresholds_sha256=sha256_of_file(run.thresholds_file),
+            split_sha256=record.provenance.split_sha256,
         )
+        record_looks(run_dir, [look])
+        looked(look)
+        evaluation = _score(run, record, network, machine)
         run.write_test_evaluation(evaluation)
         _complete(run)  # it may have failed here before
     return evaluation
+
+
+def _check_same_split(run: RunDirectory, record: RunRecord, machine: Machine) -> None:
+    """Another split's test part may hold images that the run was trained on."""
+    _, split = open_data(record.recipe, machine)
+    if split.sha256 != record.provenance.split_sha256:
+        raise HarnessError(
+            f"{run.path}: trained on the split {record.provenance.split_sha256[:12]}, and "
+            f"{split.name!r} is {split.sha256[:12]} now, so its test set stays shut; "
+            "make the run again"
+        )
+
+
+def _score(run: RunDirectory, record: RunRecord, network: Network, machine: Machine) -> Evaluation:
+    """Open the test rows and score them; nothing else of this project opens them for a run."""
+    thresholds = run.thresholds
+    assert thresholds is not None
+    test = open_test(record.recipe, machine)
+    row_N = np.arange(len(test))
+    logit_NL, _ = predict(network, make_batches(test, row_N, machine), record.recipe)
+    predictions = as_predictions(torch.sigmoid(logit_NL).numpy(), test, row_N)
+    predictions.save(run.predictions_file("test"))
+    return evaluate(predictions, thresholds=thresholds, rule=record.val.threshold_rule, part="test")
 
 
 @dataclass(frozen=True)
@@ -148,7 +184,7 @@ class _Trial:
     machine: Machine
     run: RunDirectory
     report: Callable[[EpochReport], None]
-    store: ImageStore
+    store: StoreRows
     split: Split
 
 
@@ -194,6 +230,7 @@ def _train_network(trial: _Trial, network: Network, thrift: Thrift) -> RunRecord
             seed=derive_seed(recipe.seed, "order"),
         ),
         val=make_batches(store, split.val, machine, batch_size=thrift.eval_batch_size),
+        metadata=seen_metadata(recipe.model.weights, split, store.manifest),
     )
     trainer = Trainer(recipe, network, parts=parts, run=run, thrift=thrift)
 
@@ -244,7 +281,7 @@ def build(recipe: Recipe, machine: Machine) -> Network:
     """The network of a recipe on the machine's device, as it is before training."""
     network = build_network(
         recipe.model,
-        num_findings=len(FINDINGS),
+        num_findings=len(read_manifest(machine.store).findings),
         input_px=recipe.data.input_px,
         seed=derive_seed(recipe.seed, "weights"),
     )

@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from harness.core.errors import DiskFullError, DivergedError, HarnessError
+from harness.core.files import sha256_of_file
 from harness.core.locks import LockedError, held, is_held
+from harness.core.looks import read_looks
 from harness.core.machine import Machine
 from harness.core.memory import MemoryFloorError
 from harness.core.recipe import Recipe
@@ -21,6 +23,7 @@ from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.data.splits import make_split
+from harness.data.store import StoreOrigin, write_store
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.metrics import macro_auroc
 from harness.trial import run_trial, score_test
@@ -220,7 +223,9 @@ def test_test_is_scored_once_with_the_frozen_thresholds(finished, machine, toy_s
     predictions = run.predictions("test")
     split = make_split(toy_store, "official")
     assert list(predictions.image_ids) == list(toy_store.table["image"].iloc[split.test])
-    assert evaluation == evaluate(predictions, thresholds=run.thresholds, rule="f1", part="test")
+    assert evaluation == evaluate(
+        predictions, thresholds=run.thresholds, rule="f1_shrunk", part="test"
+    )
     assert evaluation.part == "test"
     before = run.predictions_file("test").stat().st_mtime_ns
     assert score_test(machine, run.path) == evaluation
@@ -240,9 +245,101 @@ def test_the_kept_weights_give_the_kept_predictions(finished, machine, toy_store
     assert np.array_equal(again.score_NL, finished.predictions("val").score_NL)
 
 
+# The test lock ------------------------------------------------------------------------------
+
+
 def test_test_stays_shut_before_the_run_has_finished(machine, tmp_path):
     with pytest.raises(HarnessError, match="not a finished run"):
         score_test(machine, Path(tmp_path))
+    assert read_looks(tmp_path) == ()
+
+
+@pytest.fixture
+def scorable(finished, tmp_path):
+    """A finished run of its own."""
+    shutil.copytree(finished.path, tmp_path / "run")
+    return RunDirectory(tmp_path / "run")
+
+
+def test_each_look_at_test_is_written_down_once(scorable, machine):
+    score_test(machine, scorable.path)
+    score_test(machine, scorable.path)
+    (look,) = read_looks(scorable.path)
+    record = scorable.record
+    assert (look.run, look.run_id) == ("run", record.run_id)
+    assert look.thresholds_sha256 == sha256_of_file(scorable.thresholds_file)
+    assert look.split_sha256 == record.provenance.split_sha256
+
+
+def test_the_look_stands_before_the_first_test_label_is_read(scorable, toy_store, tmp_path):
+    """The table of labels is taken away at that moment: it had not been opened yet."""
+    machine = Machine(store=tmp_path / "store", device="cpu")
+    shutil.copytree(toy_store.path, machine.store)
+    looks = []
+
+    def take_the_labels(look):
+        looks.append(look)
+        assert read_looks(scorable.path) == (look,)
+        (machine.store / "table.parquet").unlink()
+
+    with pytest.raises(HarnessError, match=r"table\.parquet is not there"):
+        score_test(machine, scorable.path, take_the_labels)
+    assert read_looks(scorable.path) == tuple(looks)
+    assert scorable.test_evaluation is None
+    assert not scorable.predictions_file("test").exists()
+
+
+def test_a_look_that_a_crash_cut_short_survives_and_is_not_counted_twice(scorable, machine):
+    def crash(look):
+        raise StopError
+
+    with pytest.raises(StopError):
+        score_test(machine, scorable.path, crash)
+    cut_short = read_looks(scorable.path)
+    assert len(cut_short) == 1
+    assert score_test(machine, scorable.path) == scorable.test_evaluation
+    assert read_looks(scorable.path) == cut_short
+
+
+def test_the_test_part_of_another_split_stays_shut(scorable, machine):
+    record = scorable.record
+    provenance = record.provenance.model_copy(update={"split_sha256": "f" * 64})
+    scorable.write_record(record.model_copy(update={"provenance": provenance}))
+    with pytest.raises(HarnessError, match=r"trained on the split ffffffffffff, and 'official' is"):
+        score_test(machine, scorable.path)
+    assert read_looks(scorable.path) == ()
+
+
+@pytest.fixture
+def other_test_store(toy_store, tmp_path):
+    """The toy store with every label and every pixel of its test part turned round."""
+    test = make_split(toy_store, "official").test
+    images, table = np.array(toy_store.images), toy_store.table.copy()
+    images[test] = 255 - images[test]
+    for finding in toy_store.findings:
+        table.loc[test, finding] = ~table.loc[test, finding]
+    origin = StoreOrigin(**toy_store.manifest.model_dump(include=set(StoreOrigin.model_fields)))
+    return write_store(tmp_path / "other", images=images, table=table, boxes=None, origin=origin)
+
+
+def test_no_label_and_no_pixel_of_the_test_part_moves_a_run(
+    finished, recipe, toy_store, other_test_store, tmp_path
+):
+    """Two stores that differ in the test part alone give the same run, to the bit."""
+    machine = Machine(store=other_test_store.path, device="cpu")
+    recipe = recipe.with_values({"data.store": other_test_store.fingerprint})
+    run_trial(recipe, machine, tmp_path / "run")
+    run = RunDirectory(tmp_path / "run")
+    assert without_times(run) == without_times(finished)
+    for name in ("best.safetensors", "thresholds.json", "predictions_val.npz"):
+        assert (run.path / name).read_bytes() == (finished.path / name).read_bytes()
+    assert run.record.val == finished.record.val
+    assert {path.name for path in run.path.iterdir()} == {
+        path.name for path in finished.path.iterdir()
+    }
+    shutil.copytree(finished.path, tmp_path / "scored")
+    before = score_test(Machine(store=toy_store.path, device="cpu"), tmp_path / "scored")
+    assert score_test(machine, run.path).macro["auroc"] != before.macro["auroc"]
 
 
 # Shortages ----------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """`Predictions`: scores beside labels, from which every later statistic starts."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -39,6 +39,16 @@ class Predictions:
         assert self.label_NL.shape == (num_images, num_findings)
         assert len(self.image_ids) == len(self.patient_ids) == num_images
         assert len(self.findings) == num_findings
+
+    def of(self, rows: NDArray[np.bool_] | NDArray[np.integer[Any]]) -> Self:
+        """Some of the images: a mask of N, or row numbers."""
+        return replace(
+            self,
+            score_NL=self.score_NL[rows],
+            label_NL=self.label_NL[rows],
+            image_ids=self.image_ids[rows],
+            patient_ids=self.patient_ids[rows],
+        )
 
     def save(self, path: Path) -> None:
         """Write a compressed `.npz`, whole or not at all."""

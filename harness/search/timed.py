@@ -22,8 +22,8 @@ from harness.core.recipe import Recipe
 from harness.core.records import EpochReport
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
-from harness.data.batches import Batches
-from harness.data.store import ImageStore
+from harness.data.batches import Batches, LabelledImages
+from harness.models.seen import seen_metadata
 from harness.models.zoo import Network
 from harness.training.runtime import describe_device, num_threads, resolve_device
 from harness.training.thrift import Thrift
@@ -103,7 +103,8 @@ def _measure(recipe: Recipe, machine: Machine, run: RunDirectory) -> Pace:
     val_N = _with_a_finding_first(store, split.val)
     val = FirstBatches(store, val_N, batch_size=thrift.eval_batch_size, device=device)
     train.limit_s, val.limit_s = TRAIN_S, VAL_S
-    save_s = _fit(recipe, network, Parts(train, val), run, thrift)
+    metadata = seen_metadata(recipe.model.weights, split, store.manifest)
+    save_s = _fit(recipe, network, Parts(train, val, metadata), run, thrift)
     scores_NL = np.random.default_rng(0).random((len(split.val), len(store.findings)))
     as_predictions(scores_NL, store, split.val).save(run.predictions_file("val"))
     return Pace(
@@ -140,7 +141,7 @@ def _fit(
 
 
 def _with_a_finding_first(
-    store: ImageStore, index_N: NDArray[np.integer[Any]]
+    store: LabelledImages, index_N: NDArray[np.integer[Any]]
 ) -> NDArray[np.integer[Any]]:
     """The same images; the first batch has an AUROC, which the trainer asks for."""
     return np.roll(index_N, -int(store.label_NL[index_N].any(axis=1).argmax()))

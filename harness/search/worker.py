@@ -18,6 +18,7 @@ from ray import tune
 
 from harness.core.errors import DivergedError, HarnessError
 from harness.core.locks import LockedError
+from harness.core.looks import Look
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
 from harness.core.records import EpochReport
@@ -38,7 +39,7 @@ def work(order: dict[str, Any]) -> None:
     """
     os.environ.update(PATIENCE)
     if order["storage"] is None:
-        _make(order, Path(order["run_dir"]), _tell)
+        _make(order, Path(order["run_dir"]), _tell, ignore_look)
         return
     storage = Storage.open(order["storage"])
     name = f"{order['group']}/{order['name']}"
@@ -52,20 +53,32 @@ def work(order: dict[str, Any]) -> None:
             log.warning("%s: epoch %d is not in the storage yet: %s", name, report.epoch, error)
         _tell(report)
 
+    def push_look(look: Look) -> None:
+        storage.push(run_dir, name)
+
     try:
-        _make(order, run_dir, push_and_tell)
+        _make(order, run_dir, push_and_tell, push_look)
     finally:
         storage.push(run_dir, name)
 
 
-def _make(order: dict[str, Any], run_dir: Path, report: Callable[[EpochReport], None]) -> None:
+def ignore_look(look: Look) -> None:
+    """For runs whose folder is where the look belongs."""
+
+
+def _make(
+    order: dict[str, Any],
+    run_dir: Path,
+    report: Callable[[EpochReport], None],
+    looked: Callable[[Look], None],
+) -> None:
     from harness.trial import run_trial, score_test  # torch, which the driver need not import
 
     machine = Machine(**order["machine"] | {"store": Path(order["machine"]["store"])})
     try:
         run_trial(Recipe.model_validate(order["recipe"]), machine, run_dir, report)
         if order["kind"] == "final":
-            score_test(machine, run_dir)
+            score_test(machine, run_dir, looked)
     except LockedError:
         raise  # another process is at work here: the run is not ours to name
     except (HarnessError, DivergedError):

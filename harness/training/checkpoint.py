@@ -48,8 +48,8 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
     return state
 
 
-def save_weights(path: Path, module: nn.Module) -> None:
-    """Write a module's weights as safetensors.
+def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a module's weights as safetensors, and what is told of them in the file's header.
 
     Raises:
         DiskFullError: There is too little space; what was at `path` is still there.
@@ -57,7 +57,7 @@ def save_weights(path: Path, module: nn.Module) -> None:
 
     def write(partial: Path) -> None:
         with _naming_a_full_disk(path):
-            save_file(weights, partial)
+            save_file(weights, partial, metadata=dict(metadata or {}))
 
     weights = {name: tensor.detach().contiguous() for name, tensor in module.state_dict().items()}
     check_space(path, num_bytes(weights))

@@ -1,4 +1,4 @@
-"""Losses over 14 findings, as functions of logits and labels.
+"""Losses over the findings, as functions of logits and labels.
 
 Shapes: B images, L findings.
 """
@@ -42,11 +42,18 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, LossRecipe], Tensor]] = {
 
 
 def build_loss(recipe: LossRecipe) -> Loss:
-    """The loss of a recipe: its terms averaged over images, and over or summed over findings."""
+    """The loss of a recipe: its terms averaged over images, and over or summed over findings.
+
+    A label of NaN is not known: its term is 0 and has no gradient, as in the U-Ignore model of
+    Irvin et al. 2019 (CheXpert). The mean is over all terms, so that a batch may be cut into parts.
+    """
     terms = LOSSES[recipe.name]
 
     def loss(logit_BL: Tensor, label_BL: Tensor) -> Tensor:
-        term_BL = terms(logit_BL.float(), label_BL.float(), recipe)
+        label_BL = label_BL.float()
+        is_known_BL = ~label_BL.isnan()
+        term_BL = terms(logit_BL.float(), label_BL.nan_to_num(0), recipe)
+        term_BL = torch.where(is_known_BL, term_BL, 0)
         return term_BL.mean() if recipe.reduction == "mean" else term_BL.sum(dim=1).mean()
 
     return loss

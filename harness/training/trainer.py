@@ -234,7 +234,7 @@ class Trainer:
     def _keep_if_best(self, keep_scores: KeepScores) -> None:
         if self.progress.best_epoch == self.progress.epoch:
             assert self.best_score_NL is not None
-            save_weights(self.run.best_weights, self.network.backbone)
+            save_weights(self.run.best_weights, self.network.backbone, metadata=self.parts.metadata)
             keep_scores(self.best_score_NL)
 
     def _resume(self, keep_scores: KeepScores) -> None:

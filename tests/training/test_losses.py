@@ -73,3 +73,44 @@ def test_a_better_score_costs_less(name):
     costs = [float(loss(torch.tensor([[x, -x]]), label_BL)) for x in (-2.0, 0.0, 2.0)]
     assert costs == sorted(costs, reverse=True)
     assert len(set(costs)) == 3
+
+
+# Labels that are not known ------------------------------------------------------------------------
+
+IS_KNOWN_BL = torch.rand(32, 14, generator=GENERATOR) < 0.7
+MASKED_BL = torch.where(IS_KNOWN_BL, LABEL_BL, float("nan"))
+RECIPES = [
+    LossRecipe(name="bce"), LossRecipe(alpha=3, gamma=0.5), LossRecipe(name="bce", reduction="sum"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_unknown_labels_count_nothing(recipe):
+    value = build_loss(recipe)(LOGIT_BL, MASKED_BL)
+    term_BL = LOSSES[recipe.name](LOGIT_BL, LABEL_BL, recipe)
+    total = term_BL[IS_KNOWN_BL].sum()
+    torch.testing.assert_close(value, total / (32 if recipe.reduction == "sum" else 32 * 14))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_unknown_labels_have_no_gradient(recipe):
+    logit_BL = LOGIT_BL.clone().requires_grad_()
+    build_loss(recipe)(logit_BL, MASKED_BL).backward()
+    assert logit_BL.grad.isfinite().all()
+    assert torch.equal(logit_BL.grad != 0, IS_KNOWN_BL)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_where_all_are_known_nothing_changes_to_the_bit(recipe):
+    term_BL = LOSSES[recipe.name](LOGIT_BL, LABEL_BL, recipe)
+    expected = term_BL.mean() if recipe.reduction == "mean" else term_BL.sum(dim=1).mean()
+    assert torch.equal(build_loss(recipe)(LOGIT_BL, LABEL_BL), expected)
+
+
+def test_a_batch_in_parts_has_the_loss_of_the_whole():
+    loss = build_loss(LossRecipe())
+    parts = [
+        loss(logit, label)
+        for logit, label in zip(LOGIT_BL.split(8), MASKED_BL.split(8), strict=True)
+    ]
+    torch.testing.assert_close(sum(parts) / 4, loss(LOGIT_BL, MASKED_BL))
