@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from harness.benchmark.table import ComparisonTable
+    from harness.benchmark.results import Results
     from harness.data.store import ImageStore
     from harness.search.estimate import Estimate
     from harness.search.leaderboard import TrialSummary
@@ -153,21 +153,24 @@ def say_status(standing: "Standing") -> None:
         print(f"next: harness benchmark --search {plan.name}")
 
 
-def say_table(table: "ComparisonTable", folder: Path) -> None:
-    """A comparison table in short, and where the whole of it lies."""
-    from harness.benchmark.render import summary_rows
+def say_results(results: "Results", folder: Path) -> None:
+    """A comparison in short, and where the whole of it lies."""
+    from harness.benchmark.forms import summary_rows
 
-    caption = table.caption
+    caption = results.caption
     mark = "SYNTHETIC, " if caption.is_synthetic else ""
     print(
-        f"\n{table.title} ({mark}{caption.store_source}, split {caption.split}, "
-        "mean ± SD over seeds, macro over findings, test scored once a seed)"
+        f"\n{results.title} ({mark}{caption.store_source}, split {caption.split}, macro over "
+        f"findings, 95 % intervals over {results.unit}s)"
     )
-    print_table(*summary_rows(table))
-    for problem in table.problems:
+    print_table(*summary_rows(results))
+    for problem in results.problems:
         print(f"  {problem.where}: {problem.reason}")
-    print(f"wrote {folder}/table.md, .csv, .json and figures")
-    print("next: harness ui to browse the runs in MLflow")
+    print(f"wrote {folder}/report.html, table.md, .csv, .tex, results.json and figures/")
+    also = (
+        ", or harness ui to browse the runs in MLflow" if any(r.runs for r in results.rows) else ""
+    )
+    print(f"next: open {folder}/report.html{also}")
 
 
 def show_changes(changes: Mapping[str, tuple[Any, Any]]) -> str:

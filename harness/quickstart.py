@@ -6,19 +6,17 @@ Networks are narrower ones of the families, named so in the table; see `search_s
 from pathlib import Path
 
 from harness.benchmark.plan import BenchmarkPlan
-from harness.benchmark.table import ComparisonTable
+from harness.benchmark.results import Results
 from harness.console import progress_bar
 from harness.core.space import SearchSpace
 from harness.data.phantom import make_phantom
-from harness.jobs import Place, SearchOrder, benchmark, search
+from harness.jobs import Entered, Place, SearchOrder, benchmark, search
 from harness.search.ray_session import Resources
 
 SIZE_PX = 64
 
 
-def run_quickstart(
-    results: Path, *, num_images: int, num_trials: int, num_seeds: int
-) -> ComparisonTable:
+def run_quickstart(results: Path, *, num_images: int, num_trials: int, num_seeds: int) -> Results:
     """Chain the commands on the phantom; what an earlier call has done is not done again."""
     plan = BenchmarkPlan.load("phantom").model_copy(update={"seeds": num_seeds})
     place = Place(results=results, resources=Resources(cpus=1, gpus=0))
@@ -28,4 +26,4 @@ def run_quickstart(
             make_phantom(store, num_images=num_images, size_px=SIZE_PX, progress=progress)
     spaces = {name: SearchSpace.load(name) for name in plan.searches}
     search(spaces, store=store, order=SearchOrder(num_trials=num_trials), place=place)
-    return benchmark(plan, store=store, place=place)
+    return benchmark(plan, place=place, entered=Entered(store=store))

@@ -15,6 +15,7 @@ from harness.core.records import Outcome, Status
 from harness.core.space import SearchSpace
 from harness.jobs.search import _Job
 from harness.search.ray_session import Resources
+from tests.search.made_search import SPACE, make_search
 
 FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
 
@@ -82,7 +83,7 @@ def test_the_benchmark_has_the_winner_and_the_default_point(done):
     assert any(row.is_default for row in table.rows)
     assert not table.is_partial
     assert (results / "final" / "table.md").exists()
-    assert json.loads((results / "final" / "table.json").read_text())["name"] == "final"
+    assert json.loads((results / "final" / "results.json").read_text())["name"] == "final"
 
 
 def test_final_runs_have_a_seed_of_their_own_and_scored_test_once(done):
@@ -187,3 +188,38 @@ def test_only_the_best_trials_keep_weights(done, toy_store, tmp_path):
     assert kept == [board[0].name]
     assert all((trial.path / "predictions_val.npz").exists() for trial in board)
     assert not any((trial.path / "last.ckpt").exists() for trial in board)
+
+
+# Pictures of a search that others have made: it needs no Ray ----------------------------------
+
+
+@pytest.fixture
+def made(toy_store, tmp_path):
+    """A results folder with a search of two completed trials, and a call that finishes it."""
+    results = tmp_path / "results"
+    make_search(results / "searches" / "toy", num_trials=2, store=toy_store.fingerprint)
+
+    def finish():
+        order = jobs.SearchOrder(num_trials=2)
+        place = place_at(results)
+        return jobs.search({"toy": SPACE}, store=toy_store.path, order=order, place=place)["toy"]
+
+    return results, finish
+
+
+def test_a_search_ends_with_its_pictures_in_its_folder_and_on_its_page(made):
+    results, finish = made
+    assert len(finish()) == 2
+    drawn = {path.name for path in (results / "searches" / "toy" / "figures").iterdir()}
+    assert {"learning.png", "history.svg", "parallel.pdf"} <= drawn
+    client = MlflowClient(f"sqlite:///{results}/mlflow.db")
+    logged = client.list_artifacts(mlflow_runs(results)["toy"].info.run_id, "figures")
+    assert {artifact.path for artifact in logged} == {f"figures/{name}" for name in drawn}
+
+
+def test_no_picture_is_worth_a_search(made, caplog):
+    results, finish = made
+    (results / "searches" / "toy" / "figures").write_text("in the way")
+    assert len(finish()) == 2
+    assert "its pictures are not drawn" in caplog.text
+    assert mlflow_runs(results)["toy"].info.status == "FINISHED"

@@ -6,13 +6,15 @@ A search is chosen from by validation figures alone; nothing here opens a test f
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from harness.benchmark.plan import BenchmarkPlan
 from harness.core.errors import HarnessError
-from harness.core.recipe import Recipe
+from harness.core.recipe import Frozen, Recipe
 from harness.core.records import Outcome, RunRecord
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
@@ -26,14 +28,14 @@ logger = logging.getLogger(__name__)
 UNFINISHED = "unfinished"
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Frozen):
     """The trial that a contestant comes from.
 
     Attributes:
         store: Fingerprint of the image store that the search chose on.
         score: Its validation macro AUROC.
         num_trials: Completed trials of the search, among which it was chosen.
+        num_planned: Trials that the search was to make: its budget.
     """
 
     search: str
@@ -41,10 +43,10 @@ class Origin:
     store: str
     score: float
     num_trials: int
+    num_planned: int
 
 
-@dataclass(frozen=True)
-class Contestant:
+class Contestant(Frozen):
     """A recipe that is to be trained with fresh seeds and scored on test.
 
     Attributes:
@@ -60,7 +62,7 @@ class Contestant:
     is_default: bool
     is_winner: bool
     origin: Origin | None = None
-    changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    changes: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
 
     @property
     def network(self) -> str:
@@ -91,12 +93,14 @@ class SearchResult:
 
     Attributes:
         store_fingerprint: Of the image store it trained on.
+        num_planned: Trials that it was to make.
         trials: Record of each completed trial, by trial name.
     """
 
     name: str
     space: SearchSpace
     store_fingerprint: str
+    num_planned: int
     trials: Mapping[str, RunRecord]
 
     def origin_of(self, record: RunRecord) -> Origin:
@@ -107,6 +111,7 @@ class SearchResult:
             store=self.store_fingerprint,
             score=record.metrics[SCORE],
             num_trials=len(self.trials),
+            num_planned=self.num_planned,
         )
 
 
@@ -117,13 +122,15 @@ def contestants(plan: BenchmarkPlan, results: Path) -> list[Contestant]:
         results: The folder that holds `searches`.
 
     Raises:
-        HarnessError: A search does not exist, has no completed trial, or chose on other images than
-            the rest; a space does not exist.
+        HarnessError: A search does not exist, has no completed trial, had another number of trials
+            than the rest or chose on other images; a space does not exist.
     """
     searches = [read_search(name, results) for name in plan.searches]
     rows = [row for search in searches for row in _of_search(search, plan.published)]
     rows += [_default_point(SearchSpace.load(name), name=name) for name in plan.recipes]
     _check_same_images(searches, rows)
+    if not plan.unequal_budgets:
+        _check_same_budget(searches)
     unique: dict[str, Contestant] = {}
     for row in rows:
         same = unique.get(row.recipe.run_id)
@@ -134,13 +141,14 @@ def contestants(plan: BenchmarkPlan, results: Path) -> list[Contestant]:
 def _merged(first: Contestant, second: Contestant) -> Contestant:
     """One row of two that are the same experiment; what is told of the origin is a winner's."""
     told = first if first.is_winner or not second.is_winner else second
-    return replace(
-        first,
-        label=f"{first.label}, {second.label}",
-        is_default=first.is_default or second.is_default,
-        is_winner=told.is_winner,
-        origin=told.origin,
-        changes=told.changes,
+    return first.model_copy(
+        update={
+            "label": f"{first.label}, {second.label}",
+            "is_default": first.is_default or second.is_default,
+            "is_winner": told.is_winner,
+            "origin": told.origin,
+            "changes": told.changes,
+        }
     )
 
 
@@ -158,7 +166,7 @@ def read_search(name: str, results: Path) -> SearchResult:
     trials = _completed_trials(folder, plan.store_fingerprint)
     if not trials:
         raise HarnessError(_no_completed_trial(folder, plan.num_trials))
-    return SearchResult(name, plan.space, plan.store_fingerprint, trials)
+    return SearchResult(name, plan.space, plan.store_fingerprint, plan.num_trials, trials)
 
 
 def _no_completed_trial(folder: Path, num_planned: int) -> str:
@@ -261,3 +269,17 @@ def _check_same_images(searches: list[SearchResult], rows: list[Contestant]) -> 
                     f"not comparable: {first[0]} chose on {first[1]}, {name} on {place}; "
                     "search both on the same images"
                 )
+
+
+def _check_same_budget(searches: list[SearchResult]) -> None:
+    """The best of more trials is better by luck alone."""
+    budgets = {search.name: search.num_planned for search in searches}
+    if len(set(budgets.values())) > 1:
+        most = max(budgets.values())
+        told = ", ".join(f"{name} {number}" for name, number in budgets.items())
+        short = next(name for name, number in budgets.items() if number < most)
+        raise HarnessError(
+            f"not a fair comparison: the searches had different numbers of trials ({told}); give "
+            f"the shorter ones more, such as `harness search {short} ... --trials "
+            f"{most}`, or compare with --unequal-budgets, which the table will say"
+        )

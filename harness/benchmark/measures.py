@@ -28,4 +28,12 @@ MEASURES: dict[str, Measure] = {
         "ECE", f"expected calibration error, {NUM_BINS} bins of equal width", is_lower_better=True
     ),
 }
-assert set(MEASURES) == set(METRICS)
+MEASURES["f1_oracle"] = Measure(
+    "F1 oracle", "at the threshold tuned on test itself: an upper bound, not a result"
+)
+assert set(MEASURES) == {*METRICS, "f1_oracle"}
+
+
+def is_better(metric: str, one: float, other: float) -> bool:
+    """True where the figure `one` of a metric is strictly better than `other`."""
+    return one < other if MEASURES[metric].is_lower_better else one > other

@@ -1,17 +1,43 @@
 """`BenchmarkPlan`: what is compared, as its YAML file or the command line says it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.recipe import Count, Frozen
 from harness.core.space import shipped_spaces_dir
 from harness.core.yaml_file import Problems, describe_invalid, load_yaml
 
+Plan = TypeVar("Plan", bound=Frozen)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class StatisticsPlan(Frozen):
+    """How the figures of a comparison are computed.
+
+    Attributes:
+        resamples: Bootstrap resamples behind each interval.
+        unit: What is resampled. Images of one patient are alike, so intervals over images are too
+            narrow: they are for comparison with work that has them.
+        ensembles: The mean of each contestant's seeds, and of all winners, are rows as well.
+        reproduce: Key of a published row that is set beside ours finding by finding.
+    """
+
+    resamples: Annotated[int, Field(ge=200, le=100_000)] = 2000
+    unit: Literal["patient", "image"] = "patient"
+    ensembles: bool = False
+    reproduce: str | None = None
+
+    def with_options(self, **options: Any) -> Self:
+        """A copy with some fields replaced, None for as it is.
+
+        Raises:
+            HarnessError: A value is out of its range.
+        """
+        return _replaced(self, options)
 
 
 class BenchmarkPlan(Frozen):
@@ -24,6 +50,7 @@ class BenchmarkPlan(Frozen):
         seeds: Final runs per contestant.
         published: Each search's default point, the published recipe where it has one, competes too.
         recipes: Names of search spaces whose default point alone competes, without a search.
+        unequal_budgets: Searches of different lengths may compete; their rows say so.
     """
 
     name: Name
@@ -32,6 +59,8 @@ class BenchmarkPlan(Frozen):
     seeds: Count = 3
     published: bool = True
     recipes: tuple[Name, ...] = ()
+    unequal_budgets: bool = False
+    statistics: StatisticsPlan = StatisticsPlan()
 
     @classmethod
     def load(cls, path_or_name: str | Path) -> Self:
@@ -56,9 +85,18 @@ class BenchmarkPlan(Frozen):
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
-            raise HarnessError(
-                "; ".join(describe_invalid(dict(item), model=cls) for item in error.errors())
-            ) from None
+            raise HarnessError(_in_one_line(error, cls)) from None
+
+    def with_options(self, **options: Any) -> Self:
+        """A copy with some fields replaced, None for as it is; those of `statistics` by name, too.
+
+        Raises:
+            HarnessError: A value is out of its range.
+        """
+        fields = StatisticsPlan.model_fields
+        inner = {name: value for name, value in options.items() if name in fields}
+        outer = {name: value for name, value in options.items() if name not in fields}
+        return _replaced(self, outer | {"statistics": self.statistics.with_options(**inner)})
 
     @field_validator("name")
     @classmethod
@@ -76,6 +114,18 @@ class BenchmarkPlan(Frozen):
         if twice:
             raise ValueError(f"named twice: {', '.join(twice)}")
         return self
+
+
+def _replaced(plan: Plan, options: Mapping[str, Any]) -> Plan:
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return type(plan).model_validate({**dict(plan), **given})
+    except ValidationError as error:
+        raise HarnessError(_in_one_line(error, type(plan))) from None
+
+
+def _in_one_line(error: ValidationError, model: type[BaseModel]) -> str:
+    return "; ".join(describe_invalid(dict(item), model=model) for item in error.errors())
 
 
 def shipped_plans() -> dict[str, Path]:

@@ -11,11 +11,12 @@ from typing import Any
 
 import typer
 
+from harness.cli.compare import benchmark, evaluate, report
 from harness.cli.control import cancel, retry, status, stop
 from harness.cli.data import data_app
 from harness.cli.doctor import doctor
 from harness.cli.gc import gc
-from harness.cli.runs import benchmark, quickstart, search, train, ui, winners
+from harness.cli.runs import quickstart, search, train, ui, winners
 from harness.cli.space import spaces
 from harness.cli.speed import speed_app
 from harness.core.errors import HarnessError
@@ -29,8 +30,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    quickstart, spaces, search, status, stop, cancel, retry, winners, benchmark, train, ui,
-    doctor, gc,
+    quickstart, spaces, search, status, stop, cancel, retry, winners, benchmark, evaluate,
+    report, train, ui, doctor, gc,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)

@@ -5,7 +5,7 @@ Nothing heavy is imported here before it is needed, so that a mistake is told at
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.core.errors import HarnessError
+from harness.data.split_lists import pinned
 
 if TYPE_CHECKING:
     from harness.core.space import SearchSpace
@@ -106,8 +107,8 @@ def space_of(path_or_name: str, values: dict[str, object]) -> "SearchSpace":
     from harness.core.space import SearchSpace
 
     space = SearchSpace.load(path_or_name)
-    base = space.base.with_values({"model.weights": _absolute(space.base.model.weights)})
-    space = space.model_copy(update={"base": base})
+    own = {path: space.base.get(path) for path in PLACES}
+    space = space.model_copy(update={"base": space.base.with_values(_absolute(own))})
     with in_set():
         return space.with_base(values)
 
@@ -164,11 +165,21 @@ def settings_of(texts: list[str]) -> dict[str, object]:
         if option := {"seed": "--seed", "data.store": "--data"}.get(name):
             raise HarnessError(f"--set {path}: give it by {option}")
         values[name] = scalar(value.strip())
-    if "model.weights" in values:
-        values["model.weights"] = _absolute(values["model.weights"])
-    return values
+    return _absolute(values)
 
 
-def _absolute(weights: object) -> object:
-    """A file of weights by its absolute path: a worker may stand in another folder."""
-    return weights if weights in ("none", "imagenet") else str(Path(str(weights)).resolve())
+def _absolute(values: dict[str, object]) -> dict[str, object]:
+    """Files that recipes name by their absolute paths: a worker may stand in another folder."""
+    told = {path: PLACES[path](str(values[path])) for path in PLACES if path in values}
+    return values | told
+
+
+def _absolute_weights(name: str) -> str:
+    return name if name in ("none", "imagenet") else str(Path(name).resolve())
+
+
+PLACES: dict[str, Callable[[str], str]] = {
+    "model.weights": _absolute_weights,
+    "data.split": pinned,
+}
+"""Recipe paths whose values may name files, and how they are told."""

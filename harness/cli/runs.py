@@ -1,4 +1,4 @@
-"""The commands that train, choose and compare."""
+"""The commands that search, train and choose."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,6 @@ from harness.cli.options import (
     Seed,
     StorageUri,
     Store,
-    checked_name,
     count_of,
     in_set,
     place_of,
@@ -27,7 +26,7 @@ from harness.console import (
     print_table,
     say_estimates,
     say_leaderboard,
-    say_table,
+    say_results,
     show_values,
 )
 from harness.core.errors import HarnessError
@@ -164,45 +163,6 @@ def winners(
     print("next: harness benchmark --search NAME, or harness ui to browse them")
 
 
-def benchmark(
-    plan: Annotated[str | None, typer.Argument(help="A plan: a file, or a shipped name.")] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Image store; without: the searches' own.")
-    ] = None,
-    search: Annotated[
-        list[str] | None, typer.Option("--search", help="In place of a plan: a search. Repeatable.")
-    ] = None,
-    name: Annotated[str, typer.Option(help="Name of a benchmark given by --search.")] = "",
-    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds, where --search is given.")] = 3,
-    address: Address = None,
-    storage: StorageUri = None,
-    cpus_per_trial: CpusPerTrial = 1,
-    gpus_per_trial: GpusPerTrial = None,
-    results: Results = RESULTS,
-) -> None:
-    """Train winners and published recipes anew, score test once a seed, and write the table.
-
-    Examples: harness benchmark nih; harness benchmark --search dannynet --search chexnet
-    """
-    from harness.benchmark.plan import BenchmarkPlan
-
-    if (plan is None) == (not search):
-        raise HarnessError("name a plan, or searches with --search NAME")
-    chosen = (
-        BenchmarkPlan.load(plan)
-        if plan
-        else BenchmarkPlan.of_searches(
-            search or [], name=checked_name(name) if name else "", seeds=seeds
-        )
-    )
-    place = place_of(results, address, cpus_per_trial, gpus_per_trial, storage)
-    from harness import jobs  # takes seconds, so a mistake above is told first
-
-    table = jobs.benchmark(chosen, store=data.resolve() if data else None, place=place)
-    say_table(table, place.results / chosen.name)
-    raise typer.Exit(3 if table.is_partial else 0)
-
-
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
     results: Results = RESULTS,
@@ -229,6 +189,6 @@ def quickstart(
     from harness.quickstart import run_quickstart
 
     results = writable(results)
-    table = run_quickstart(results, num_images=images, num_trials=trials, num_seeds=seeds)
-    say_table(table, results / table.name)
-    raise typer.Exit(3 if table.is_partial else 0)
+    found = run_quickstart(results, num_images=images, num_trials=trials, num_seeds=seeds)
+    say_results(found, results / found.name)
+    raise typer.Exit(3 if found.is_partial else 0)

@@ -1,20 +1,37 @@
 """`benchmark`: the final runs of a plan, and the comparison table that they make."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.benchmark.contestants import contestants
-from harness.benchmark.figures import write_figures
+from harness.benchmark.comparison import (
+    COMPARISON_FILE,
+    Comparison,
+    Images,
+    cases_of,
+    write_cases,
+    write_foreign,
+)
+from harness.benchmark.contestants import Contestant, contestants
 from harness.benchmark.final_runs import final_runs
+from harness.benchmark.foreign import ForeignScores, join, read_scores
+from harness.benchmark.forms import RESULTS_FILE, read_results
+from harness.benchmark.labelled import Labelled
 from harness.benchmark.plan import BenchmarkPlan
-from harness.benchmark.render import summary_rows, write_table
-from harness.benchmark.table import ComparisonTable, build_table
+from harness.benchmark.published import find_published
+from harness.benchmark.report import is_current
+from harness.benchmark.results import Results
 from harness.core.errors import HarnessError
 from harness.core.locks import held
+from harness.core.looks import Look, collect_looks, record_looks
+from harness.core.predictions import Predictions
 from harness.core.records import FailureReason, Outcome
 from harness.core.run import Run
+from harness.core.selection import SCORE
+from harness.data.splits import Split, make_split
 from harness.data.store import ImageStore
+from harness.jobs.evaluate import reported
 from harness.jobs.place import (
     Place,
     Tracked,
@@ -24,7 +41,9 @@ from harness.jobs.place import (
     open_storage,
     tracked,
 )
+from harness.models.seen import contamination
 from harness.search.control import LOCK_FILE
+from harness.search.history import search_history
 from harness.search.progress import ProgressDisplay
 from harness.search.ray_session import Resources
 from harness.search.run_book import RunList
@@ -32,19 +51,34 @@ from harness.search.search import read_plan
 from harness.tracking import Tracker
 
 
-def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -> ComparisonTable:
-    """Train the final runs of a plan, score test once each, and write the comparison table.
+@dataclass(frozen=True, kw_only=True)
+class Entered:
+    """What else enters a benchmark, beside what its plan names.
 
-    Without `store` the runs train on the store that the searches of the plan chose on.
+    Attributes:
+        store: Image store to train on; None for that which the searches chose on.
+        predictions: Files of predictions from elsewhere, by the name of their row.
+        allow_contaminated: Weights that may have seen test images may compete; their rows say so.
+    """
+
+    store: Path | None = None
+    predictions: Mapping[str, Path] = field(default_factory=dict)
+    allow_contaminated: bool = False
+
+
+def benchmark(plan: BenchmarkPlan, *, place: Place, entered: Entered = Entered()) -> Results:
+    """Train the final runs of a plan, score test once each, and write all forms of the results.
 
     Raises:
         HarnessError: Something is wrong that can be seen before the first run.
         KeyboardInterrupt: Interrupted; the same call goes on from there.
     """
     rows = contestants(plan, place.results)
-    images = open_images(store or _store_of(plan, place.results), [row.recipe for row in rows])
+    recipes = [row.recipe for row in rows]
+    images = open_images(entered.store or _store_of(plan, place.results), recipes)
     folder = place.results / plan.name
     with held(folder / "runs" / LOCK_FILE):
+        _write_comparison(plan, rows, images, folder=folder, entered=entered)
         runs = final_runs(
             rows,
             seeds=plan.seeds,
@@ -60,13 +94,11 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -
             f"{len(to_run)} to run"
         )
 
-        def rows_of_table() -> list[dict[str, Any]]:
-            headers, cells = summary_rows(build_table(plan, rows, runs, images.manifest))
-            return [dict(zip(headers, row, strict=True)) for row in cells]
-
         def finish() -> None:
-            table = build_table(plan, rows, runs, images.manifest)
-            paths = [*write_table(table, folder), *write_figures(table, folder)]
+            collect_looks(place.results, [run.directory.path for run in runs])
+            if is_current(folder):
+                return
+            _, paths = reported(folder, place.console)
             tracker.log_files(plan.name, paths)
             tracker.log_figures(runs[: len(rows)])  # one run of each row
 
@@ -76,19 +108,117 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, store: Path | None = None) -
             ended=ended,
             directories=lambda: [run.directory for run in runs],
             outcome=lambda: Outcome.COMPLETED,
-            rows=rows_of_table,
+            rows=lambda: [_row_of(run) for run in runs],
             finish=finish,
         )
         resources = None
         if to_run:
-            recipes = [row.recipe for row in rows]
             resources = get_ready(
                 place, recipes, images, num_runs=len(to_run), num_kept=len(to_run)
             )
         with tracked(tracker, job):
             if resources:
                 _make(to_run, place=place, resources=resources, images=images, tracker=tracker)
-        return build_table(plan, rows, runs, images.manifest)
+        return read_results(folder / RESULTS_FILE)
+
+
+def _write_comparison(
+    plan: BenchmarkPlan,
+    rows: Sequence[Contestant],
+    images: ImageStore,
+    *,
+    folder: Path,
+    entered: Entered,
+) -> None:
+    """Write all that the figures need beside the final runs."""
+    if plan.statistics.reproduce:
+        find_published(plan.statistics.reproduce)
+    split = make_split(images, rows[0].recipe.data.split)
+    scores = {
+        name: read_scores(path, findings=images.findings)
+        for name, path in entered.predictions.items()
+    }
+    foreign = {name: _joined(found, images, split) for name, found in scores.items()}
+    seen = {
+        row.label: (f"contaminated: {reason}",)
+        for row in rows
+        if (reason := contamination(row.recipe.model.weights, split, images))
+    }
+    if seen and not entered.allow_contaminated:
+        label, (reason,) = next(iter(seen.items()))
+        raise HarnessError(
+            f"{label}: {reason}; take other weights, or compare with --allow-contaminated, which "
+            "the table will say"
+        )
+    statistics = plan.statistics
+    if not images.manifest.has_patients:
+        statistics = statistics.with_options(unit="image")
+    names = {row.origin.search for row in rows if row.origin}
+    comparison = Comparison(
+        name=plan.name,
+        title=plan.title or plan.name,
+        statistics=statistics,
+        images=Images.of_store(images, split),
+        contestants=tuple(rows),
+        num_seeds=plan.seeds,
+        foreign={name: found.sha256 for name, found in scores.items()},
+        searches={
+            name: search_history(folder.parent / "searches" / name) for name in sorted(names)
+        },
+        stamps=_joined_stamps(_budget_stamps(rows), seen),
+    )
+    if (folder / COMPARISON_FILE).exists() and Comparison.read(folder) == comparison:
+        return
+    write_cases(cases_of(images, split), folder)
+    for name, parts in foreign.items():
+        write_foreign(folder, name, parts)
+    comparison.write(folder)
+    record_looks(
+        folder.parent,
+        [
+            Look.of_this_code(
+                name, run_id=found.sha256, thresholds_sha256="", split_sha256=split.sha256
+            )
+            for name, found in scores.items()
+        ],
+    )
+
+
+def _joined(scores: ForeignScores, images: ImageStore, split: Split) -> dict[str, Predictions]:
+    """Predictions from elsewhere of the test images, and of validation where all of it is there."""
+    parts = {"test": join(scores, Labelled.of_store(images, split.test))}
+    val = Labelled.of_store(images, split.val)
+    if scores.covers(val):
+        parts["val"] = join(scores, val)
+    return parts
+
+
+def _budget_stamps(rows: Sequence[Contestant]) -> dict[str, tuple[str, ...]]:
+    """What the winners of searches of different lengths must warn of."""
+    budgets = {row.label: row.origin.num_planned for row in rows if row.is_winner and row.origin}
+    if len(set(budgets.values())) < 2:
+        return {}
+    return {
+        label: (f"unequal budget: the best of {number} trials, another row's of {max(others)}",)
+        for label, number in budgets.items()
+        if (others := [other for other in budgets.values() if other != number])
+    }
+
+
+def _joined_stamps(*stamps: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    labels = dict.fromkeys(label for each in stamps for label in each)
+    return {label: tuple(s for each in stamps for s in each.get(label, ())) for label in labels}
+
+
+def _row_of(run: Run) -> dict[str, Any]:
+    """A final run as a row of MLflow's table; its test figures are in the report."""
+    record = run.directory.record
+    return {
+        "run": run.name,
+        "outcome": str(run.directory.status),
+        SCORE: record.metrics.get(SCORE) if record else None,
+        "epochs": len(run.directory.epochs),
+    }
 
 
 def _make(

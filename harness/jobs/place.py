@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from harness.core.findings import FINDINGS
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
 from harness.core.records import Outcome, Status, now
@@ -60,7 +59,7 @@ def open_images(path: Path, recipes: Sequence[Recipe]) -> ImageStore:
     return images
 
 
-def check_networks(recipes: Sequence[Recipe]) -> int:
+def check_networks(recipes: Sequence[Recipe], num_findings: int) -> int:
     """Build each network with the weights it starts from, so that a mistake in them is met now.
 
     Returns:
@@ -72,7 +71,7 @@ def check_networks(recipes: Sequence[Recipe]) -> int:
     from harness.models.zoo import build_network  # torch and timm take seconds to import
 
     networks = (
-        build_network(model, num_findings=len(FINDINGS), input_px=input_px, seed=0)
+        build_network(model, num_findings=num_findings, input_px=input_px, seed=0)
         for model, input_px in {(recipe.model, recipe.data.input_px) for recipe in recipes}
     )
     return max(sum(weight.numel() for weight in net.backbone.parameters()) for net in networks)
@@ -89,7 +88,7 @@ def get_ready(
     Raises:
         HarnessError: Something that the runs need is missing.
     """
-    num_weights = check_networks(recipes)
+    num_weights = check_networks(recipes, len(images.findings))
     start_ray(place.address)
     resources = fit_resources(place.resources)
     files = {Path(recipe.model.weights) for recipe in recipes}

@@ -14,6 +14,7 @@ from harness.core.records import Outcome, Status
 from harness.core.run import Run, RunListener
 from harness.core.space import SearchSpace
 from harness.core.space_lint import lint_space
+from harness.data.store import ImageStore
 from harness.jobs.place import (
     Place,
     Tracked,
@@ -36,6 +37,7 @@ from harness.search.leaderboard import (
     trial_dirs,
 )
 from harness.search.mirror import StoredWeights, fetch_trials
+from harness.search.pictures import draw_pictures
 from harness.search.progress import ProgressDisplay
 from harness.search.ray_session import Resources, fit_resources, num_slots, start_ray
 from harness.search.search import PLAN_FILE, SearchPlan, check_plan, read_plan, write_plan
@@ -88,7 +90,7 @@ def search(
         to_run = [each for each in searches if each.source.num_to_run]
         resources = job.get_ready(to_run, stack) if to_run else None
         for each in searches:
-            stack.enter_context(tracked(tracker, each.tracked(tracker)))
+            stack.enter_context(tracked(tracker, each.tracked(tracker, job.images)))
         if resources:
             job.make(to_run, resources, tracker)
         return {each.plan.name: each.board for each in searches}
@@ -145,13 +147,16 @@ class OneSearch:
         scores = [(trial.score, trial.name) for trial in self.board if trial.score is not None]
         return max(scores, default=None)
 
-    def tracked(self, tracker: Tracker) -> Tracked:
+    def tracked(self, tracker: Tracker, images: ImageStore) -> Tracked:
         """The search as MLflow shows it."""
 
         def finish() -> None:
             completed = [trial for trial in self.board if trial.status.outcome is Outcome.COMPLETED]
             best = [self.source.run_of(trial.name) for trial in completed[:NUM_FIGURES]]
             tracker.log_figures(best)
+            pictures = draw_pictures(self.folder, images.manifest)
+            if pictures is not None:
+                tracker.log_files(self.plan.name, [pictures])
 
         return Tracked(
             name=self.plan.name,

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 WITHOUT_TOOLS = """
 import sys
-for name in ("ray", "optuna", "mlflow", "streamlit", "matplotlib", "rich", "typer"):
+for name in ("ray", "optuna", "mlflow", "streamlit", "matplotlib", "rich", "typer", "numba"):
     sys.modules[name] = None
 from pathlib import Path
 from harness.core.machine import Machine

@@ -6,24 +6,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.benchmark.comparison import Comparison, Images, write_cases
 from harness.benchmark.contestants import contestants
 from harness.benchmark.final_runs import final_runs
-from harness.benchmark.plan import BenchmarkPlan
-from harness.benchmark.table import ComparisonTable, build_table
+from harness.benchmark.plan import BenchmarkPlan, StatisticsPlan
+from harness.benchmark.results import Results
+from harness.benchmark.statistics import compute_results
 from harness.core.files import write_json
 from harness.core.findings import FINDINGS
 from harness.core.predictions import Predictions
 from harness.core.recipe import Recipe
-from harness.core.records import Evaluation, Outcome, Provenance, RunRecord, Status
+from harness.core.records import Outcome, Provenance, RunRecord, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.core.space import SearchSpace
 from harness.data.store import StoreManifest
 from harness.evaluation.evaluate import evaluate
+from harness.evaluation.subgroups import Cases
 from harness.evaluation.thresholds import tune_thresholds
 
 NUM_IMAGES = 60
+RULE = Recipe().evaluation.threshold_rule
 MANIFEST = StoreManifest(
     source="phantom",
     is_synthetic=True,
@@ -38,6 +42,17 @@ MANIFEST = StoreManifest(
     boxes_sha256="3" * 64,
 )
 STORE = MANIFEST.fingerprint
+IMAGES = Images(
+    store_source="phantom",
+    is_synthetic=True,
+    label_version="phantom-1",
+    labels_sha256="cd" * 32,
+    fingerprint=STORE,
+    split="official",
+    split_sha256="ab" * 32,
+    num_train=600,
+    num_val_patients=20,
+)
 
 
 def make_predictions(seed: int, *, signal: float = 1.0, without: str = "") -> Predictions:
@@ -55,10 +70,13 @@ def make_predictions(seed: int, *, signal: float = 1.0, without: str = "") -> Pr
     )
 
 
-def make_evaluation(seed: int, part: str, *, signal: float = 1.0, without: str = "") -> Evaluation:
-    thresholds = tune_thresholds(make_predictions(seed, signal=signal))
-    predictions = make_predictions(seed + 1, signal=signal, without=without)
-    return evaluate(predictions, thresholds=thresholds, rule="f1", part=part)
+CASES = Cases(
+    image_ids=make_predictions(0).image_ids,
+    patient_ids=make_predictions(0).patient_ids,
+    sex=np.where(np.arange(NUM_IMAGES) // 3 % 2, "M", "F"),
+    age=np.where(np.arange(NUM_IMAGES) < 3, np.nan, 30.0 + np.arange(NUM_IMAGES) // 3),
+    view=np.where(np.arange(NUM_IMAGES) % 3, "PA", "AP"),
+)
 
 
 def make_space(name: str) -> SearchSpace:
@@ -70,8 +88,10 @@ def make_space(name: str) -> SearchSpace:
     return SearchSpace.model_validate(header | {"base": base, "space": {"optim.lr": rate}})
 
 
-def finish(run: RunDirectory, recipe: Recipe, score: float) -> None:
+def finish(run: RunDirectory, recipe: Recipe, score: float, *, seed: int = 3) -> None:
     """Write what a completed run leaves."""
+    val = make_predictions(seed)
+    thresholds = tune_thresholds(val, RULE)
     provenance = Provenance(
         git_commit="c0ffee" * 6,
         git_dirty=False,
@@ -91,13 +111,22 @@ def finish(run: RunDirectory, recipe: Recipe, score: float) -> None:
         num_epochs=2,
         duration_s=1.0,
         metrics={SCORE: score},
-        val=make_evaluation(3, "val"),
+        val=evaluate(val, thresholds=thresholds, rule=RULE, part="val"),
     )
     run.path.mkdir(parents=True, exist_ok=True)
+    val.save(run.predictions_file("val"))
+    run.write_thresholds(RULE, thresholds)
     run.write_recipe(recipe)
     run.write_provenance(provenance)
     run.write_record(record)
     run.set_status(Status(outcome=Outcome.COMPLETED))
+
+
+def score(run: RunDirectory, test: Predictions) -> None:
+    """Write what scoring test leaves."""
+    thresholds = run.thresholds or {}
+    test.save(run.predictions_file("test"))
+    run.write_test_evaluation(evaluate(test, thresholds=thresholds, rule=RULE, part="test"))
 
 
 @dataclass
@@ -114,12 +143,13 @@ class Lab:
         *,
         store: str = STORE,
         space: SearchSpace | None = None,
+        num_planned: int = 3,
     ) -> Path:
         """A search of which `trials` (learning rate, validation score) have completed."""
         space = space or make_space(name)
         folder = self.results / "searches" / name
         about = {"name": name, "space": space.model_dump(mode="json"), "store": "/none",
-                 "store_fingerprint": store, "num_trials": len(trials), "seed": 0}  # fmt: skip
+                 "store_fingerprint": store, "num_trials": num_planned, "seed": 0}  # fmt: skip
         write_json(folder / "search.json", about)
         for number, (rate, score) in enumerate(trials):
             recipe = space.recipe({"optim.lr": rate}).with_values({"data.store": store, "seed": 77})
@@ -136,31 +166,57 @@ class Lab:
             store=STORE,
         )
 
-    def table(self, plan: BenchmarkPlan) -> ComparisonTable:
-        return build_table(plan, contestants(plan, self.results), self.plan_runs(plan), MANIFEST)
+    def compare(self, plan: BenchmarkPlan, **about: object) -> Results:
+        """The results of what lies in the folders now."""
+        folder = self.results / plan.name
+        comparison = Comparison(
+            name=plan.name,
+            title=plan.title or plan.name,
+            statistics=StatisticsPlan(resamples=200),
+            images=IMAGES,
+            contestants=tuple(contestants(plan, self.results)),
+            num_seeds=plan.seeds,
+        )
+        comparison.model_copy(update=about).write(folder)
+        write_cases(CASES, folder)
+        return compute_results(folder)
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Lab:
+PLAN = BenchmarkPlan(name="duel", title="A duel", searches=("alpha", "beta"), seeds=2)
+
+
+def make_lab(folder: Path) -> Lab:
     """Two searches: in `alpha` trial 2 won, in `beta` trial 0, the default point."""
-    lab = Lab(tmp_path / "results")
+    lab = Lab(folder / "results")
     lab.add_search("alpha", [(5e-5, 0.70), (1e-3, 0.65), (1e-4, 0.80)])
     lab.add_search("beta", [(5e-5, 0.75), (1e-3, 0.60)])
     return lab
 
 
+def scores_of(place: int, name: str) -> Predictions:
+    """What the final run at a place of the plan scores; tuned ones are better."""
+    return make_predictions(10 + place, signal=2.0 if "tuned" in name else 1.0, without="Hernia")
+
+
+def score_all(lab: Lab, plan: BenchmarkPlan) -> Lab:
+    """Train and score all final runs."""
+    lab.runs = lab.plan_runs(plan)
+    for place, run in enumerate(lab.runs):
+        finish(run.directory, run.recipe, 0.7 + place / 100, seed=20 + place)
+        score(run.directory, scores_of(place, run.name))
+    return lab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return make_lab(tmp_path)
+
+
 @pytest.fixture
 def plan() -> BenchmarkPlan:
-    return BenchmarkPlan(name="duel", title="A duel", searches=("alpha", "beta"), seeds=2)
+    return PLAN
 
 
 @pytest.fixture
 def scored_lab(lab: Lab, plan: BenchmarkPlan) -> Lab:
-    """All final runs are trained and scored; tuned ones are better than default ones."""
-    lab.runs = lab.plan_runs(plan)
-    for place, run in enumerate(lab.runs):
-        finish(run.directory, run.recipe, 0.7 + place / 100)
-        signal = 2.0 if "tuned" in run.name else 1.0
-        test = make_evaluation(10 + place, "test", signal=signal, without="Hernia")
-        run.directory.write_test_evaluation(test)
-    return lab
+    return score_all(lab, plan)

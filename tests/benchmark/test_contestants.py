@@ -164,7 +164,7 @@ def test_where_no_trial_can_be_chosen_the_ways_on_are_told(
 
 
 def test_trials_that_cannot_be_read_are_counted(lab: Lab) -> None:
-    folder = lab.add_search("gamma", [(5e-5, 0.7)])
+    folder = lab.add_search("gamma", [(5e-5, 0.7)], num_planned=1)
     next(folder.glob("t*/status.json")).write_text("{")
     with pytest.raises(HarnessError, match=r"gamma \(1 unreadable\): "):
         contestants(BenchmarkPlan(name="p", searches=("gamma",)), lab.results)
@@ -221,3 +221,12 @@ def test_a_shipped_space_of_our_own_is_not_called_published(lab: Lab) -> None:
 def test_an_unknown_space_is_answered_with_the_nearest(lab: Lab) -> None:
     with pytest.raises(HarnessError, match=r"'chexnt' \(did you mean 'chexnet'"):
         contestants(BenchmarkPlan(name="p", recipes=("chexnt",)), lab.results)
+
+
+def test_searches_of_different_lengths_are_no_fair_comparison(lab: Lab) -> None:
+    lab.add_search("short", [(5e-5, 0.7), (1e-4, 0.6)], num_planned=2)
+    plan = BenchmarkPlan(name="p", searches=("alpha", "short"))
+    with pytest.raises(HarnessError, match=r"alpha 3, short 2.*--trials 3.*--unequal-budgets"):
+        contestants(plan, lab.results)
+    rows = contestants(plan.with_options(unequal_budgets=True), lab.results)
+    assert [row.origin.num_planned for row in rows if row.origin and row.is_winner] == [3, 2]

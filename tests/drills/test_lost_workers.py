@@ -11,15 +11,33 @@ from harness.core.files import read_json_lines
 from harness.core.records import Outcome
 from tests.drills.searches import SMALL, Search, check_mlflow, check_whole, kill, wait_until
 
+NUM_EPOCHS = 60
+
 
 def workers_of(results: Path) -> list[int]:
     """Process ids of the Ray workers that hold the lock of a run in `results`."""
-    found = []
-    for lock in results.rglob("t0*/.lock"):
-        text = lock.read_text().strip()
-        if text:
-            found.append(int(json.loads(text)["pid"]))
-    return found
+    texts = (lock.read_text().strip() for lock in sorted(results.rglob(".lock")))
+    return [int(json.loads(text)["pid"]) for text in texts if text]
+
+
+def parent_of(pid: int) -> int:
+    """The raylet of a worker; 0 where the worker is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def node_at_work(nodes: list, search: Search):
+    """A node whose worker is in the middle of a run; None where there is none at this moment."""
+    raylets = {node.all_processes["raylet"][0].process.pid: node for node in nodes}
+    for run in search.runs():
+        has_begun = run.status.outcome is Outcome.RUNNING and 2 < len(run.epochs) < NUM_EPOCHS - 8
+        holders = workers_of(run.path.parent / run.path.name) if has_begun else []
+        for pid in holders:
+            if node := raylets.get(parent_of(pid)):
+                return node
+    return None
 
 
 def lines_of(search: Search) -> dict[str, list[dict]]:
@@ -47,8 +65,8 @@ def test_runs_go_on_elsewhere_from_their_last_epoch(cluster, toy_store, tmp_path
     cluster.wait_for_nodes()
     search = Search(
         tmp_path / "results", "dannynet-mini", "--data", toy_store.path, "--trials", 3, *SMALL,
-        "--set", "train.epochs=30", "--set", "train.early_stop_epochs=30", "--scheduler", "none",
-        "--address", cluster.address,
+        "--set", f"train.epochs={NUM_EPOCHS}", "--set", f"train.early_stop_epochs={NUM_EPOCHS}",
+        "--scheduler", "none", "--address", cluster.address,
     )  # fmt: skip
     process = search.start()
     try:
@@ -57,13 +75,10 @@ def test_runs_go_on_elsewhere_from_their_last_epoch(cluster, toy_store, tmp_path
         )
         before_kill = lines_of(search)
         os.kill(workers_of(search.results)[0], signal.SIGKILL)
-        wait_until(
-            lambda: all(len(lines) >= 8 for lines in list(lines_of(search).values())[:2]),
-            process,
-            180,
-        )
+        wait_until(lambda: "worker process died" in search.log.read_text(), process, 180)
+        wait_until(lambda: node_at_work(nodes, search), process, 180)
         before_removal = lines_of(search)
-        cluster.remove_node(nodes[0])
+        cluster.remove_node(node_at_work(nodes, search))
         assert process.wait(600) == 0, search.log.read_text()
     finally:
         kill(process)

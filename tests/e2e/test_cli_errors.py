@@ -252,7 +252,7 @@ def spoil(release: Path, how: str) -> None:
         ("absent files", "test_list.txt: names images that the label table lacks: 1, 00000041_009"),
         ("patient in both lists", "share patients: 1, 20"),
         ("unreadable", "3 images cannot be had, more than the 2 that --max-bad allows"),
-        ("no images", "no images; unpack the archives"),
+        ("no images", "no images; fetch them with `harness data download nih`"),
     ],
 )
 def test_a_release_that_is_not_whole(mistake, release, how, said):

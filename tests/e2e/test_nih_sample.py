@@ -33,9 +33,9 @@ def test_from_the_release_to_the_table(harness, alone, nih_sample, tmp_path):
     assert trials[0].provenance.store_source == "nih"
 
     benchmark = ("benchmark", "--search", "dannynet", "--seeds", 1, "--results", results)
-    code, _, err = harness(*benchmark, *cores, "--name", "sample")
+    code, _, err = harness(*benchmark, *cores, "--name", "sample", "--reproduce", "dannynet")
     assert code == 0, err
-    table = json.loads((results / "sample" / "table.json").read_text())
+    table = json.loads((results / "sample" / "results.json").read_text())
     assert table["caption"]["num_images"] == 99
     assert not table["caption"]["is_synthetic"]
     assert {row["network"] for row in table["rows"]} == {"densenet121, from scratch"}
@@ -45,6 +45,11 @@ def test_from_the_release_to_the_table(harness, alone, nih_sample, tmp_path):
     markdown = (results / "sample" / "table.md").read_text()
     assert "SYNTHETIC" not in markdown
     assert "| Effusion |" in markdown
+    (theirs,) = [row for row in table["published"] if row["key"] == "dannynet"]
+    assert theirs["flags"] == ["split differs", "thresholds tuned on test"]
+    assert theirs["label"] in markdown
+    looks = (results / "test_looks.jsonl").read_text().splitlines()
+    assert len(looks) == table["caption"]["num_looks"] == len(table["rows"])
 
     code, out, _ = harness("winners", "--results", results)
     assert code == 0

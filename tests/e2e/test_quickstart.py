@@ -24,7 +24,7 @@ def quickstart(results) -> str:
 @pytest.mark.timeout(600)
 def test_the_tour_ends_in_a_table_and_is_not_made_twice(tmp_path):
     first = quickstart(tmp_path)
-    table = json.loads((tmp_path / "phantom" / "table.json").read_text())
+    table = json.loads((tmp_path / "phantom" / "results.json").read_text())
     labels = " ".join(row["label"] for row in table["rows"])
     for family in ("dannynet-mini", "chexnet-mini", "vit-mini"):
         assert family in labels

@@ -1,0 +1,121 @@
+"""The tables of the subgroups: their figures, and their gaps to the rest."""
+
+from collections.abc import Iterator
+
+from harness.benchmark.forms.tables import (
+    EXCLUDES_0,
+    PERCENT,
+    SHOWN,
+    Cell,
+    Table,
+    count,
+    estimate,
+    finding_name,
+    plain,
+    words,
+)
+from harness.benchmark.results import MACRO, Estimate, Metric, Results, Row, Scope, Subgroup
+
+GAP_METRICS: tuple[Metric, ...] = ("auroc", "sensitivity", "specificity")
+CHANCE = 0.05
+
+
+def subgroup_tables(results: Results) -> tuple[Table, ...]:
+    """Macro AUROC of each group, the gaps of three metrics, and the gaps of single findings."""
+    if not any(row.subgroups for row in results.rows):
+        return ()
+    value = _group_table(results, "auroc", key="subgroups", title="AUROC", is_gap=False)
+    gaps = (
+        _group_table(results, metric, key=f"gap-{metric}", title=SHOWN[metric].title, is_gap=True)
+        for metric in GAP_METRICS
+    )
+    return (value, *gaps, *_finding_gaps(results))
+
+
+def _group_table(results: Results, metric: Metric, *, key: str, title: str, is_gap: bool) -> Table:
+    rows = [row for row in results.rows if row.subgroups]
+    groups = {(group.attribute, group.group): group for row in rows for group in row.subgroups}
+    lines = tuple(
+        (
+            words(attribute),
+            words(name),
+            count(group.num_images),
+            count(group.num_patients),
+            *(_group_cell(row, (attribute, name), metric, is_gap=is_gap) for row in rows),
+        )
+        for (attribute, name), group in groups.items()
+    )
+    return Table(
+        key=key,
+        title=f"{title}: gap between the group and the rest" if is_gap else f"{title} of the group",
+        headers=("Attribute", "Group", "Images", "Patients", *(plain(row.label) for row in rows)),
+        rows=lines,
+        notes=(_gap_note(metric) if is_gap else f"Macro means [{PERCENT} interval].",),
+        num_text=2,
+    )
+
+
+def _gap_note(metric: Metric) -> str:
+    name, at = SHOWN[metric].title, ""
+    if metric != "auroc":
+        name, at = name.lower(), " at the frozen thresholds"
+    return (
+        f"Macro {name}{at} of the group minus that of the rest on the same resamples [{PERCENT} "
+        "interval]. Not corrected for multiplicity: where there is no gap, one interval in 20 "
+        "excludes 0 by chance."
+    )
+
+
+def _group_cell(row: Row, group: tuple[str, str], metric: Metric, *, is_gap: bool) -> Cell:
+    found = next((each for each in row.subgroups if (each.attribute, each.group) == group), None)
+    if found is None:
+        return Cell()
+    if is_gap:
+        return _gap_cell(found.gaps.get(MACRO, {}).get(metric))
+    return estimate(found.figures.get(MACRO, {}).get(metric), has_sd=False)
+
+
+def _gap_cell(gap: Estimate | None) -> Cell:
+    cell = estimate(gap, has_sd=False, is_signed=True)
+    marks = (EXCLUDES_0,) if gap and excludes_0(gap) else ()
+    return Cell(text=cell.text, interval=cell.interval, marks=marks, order=cell.order)
+
+
+def excludes_0(gap: Estimate) -> bool:
+    return gap.low is not None and gap.high is not None and not gap.low <= 0 <= gap.high
+
+
+def _finding_gaps(results: Results) -> tuple[Table, ...]:
+    """The AUROC gaps of single findings whose interval excludes 0; in no printed table."""
+    gaps = list(_all_finding_gaps(results))
+    found = [entry for entry in gaps if excludes_0(entry[3])]
+    if not gaps:
+        return ()
+    table = Table(
+        key="gap-findings",
+        title="AUROC gaps of single findings that exclude 0",
+        headers=("Row", "Finding", "Attribute", "Group", "Positives", "Gap"),
+        rows=tuple(
+            (
+                words(row.label), words(finding_name(scope)), words(group.attribute),
+                words(group.group), count(group.num_positives.get(scope)), _gap_cell(gap),
+            )
+            for row, group, scope, gap in found
+        ),
+        notes=(
+            f"{len(found):,} of {len(gaps):,} gaps; not corrected for multiplicity, so about "
+            f"{CHANCE * len(gaps):,.0f} would be here if there were none. All of them are in "
+            "table.csv.",
+        ),
+        num_text=4,
+        is_long=True,
+    )  # fmt: skip
+    return (table,)
+
+
+def _all_finding_gaps(results: Results) -> Iterator[tuple[Row, Subgroup, Scope, Estimate]]:
+    for row in results.rows:
+        for group in row.subgroups:
+            for scope, metrics in group.gaps.items():
+                if scope != MACRO and "auroc" in metrics:
+                    yield row, group, scope, metrics["auroc"]

@@ -1,0 +1,213 @@
+"""Thresholds, calibration, curves and subgroups of one row.
+
+Axes: N images, L findings, K operating points of a finding, G points of `GRID`. Every function
+gets at least one training seed's predictions.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+import numpy as np
+
+from harness.benchmark.entries import Scored
+from harness.benchmark.results import (
+    GRID,
+    MACRO,
+    Calibration,
+    Curves,
+    Estimate,
+    Metric,
+    ReliabilityCurve,
+    Scope,
+    Subgroup,
+    ThresholdFigure,
+)
+from harness.benchmark.sampling import Samples, sample
+from harness.core.predictions import Predictions
+from harness.core.seeds import derive_seed
+from harness.evaluation.calibration import reliability
+from harness.evaluation.intervals import Interval
+from harness.evaluation.metrics import BoolArray, FloatArray, OperatingPoints, operating_points
+from harness.evaluation.resampling import Resamples
+from harness.evaluation.subgroups import Cases, Group, groups
+from harness.evaluation.temperature import apply_temperature, fit_temperature
+from harness.evaluation.threshold_intervals import threshold_intervals
+from harness.evaluation.thresholds import tune_thresholds
+
+SUBGROUP_METRICS = ("auroc", "sensitivity", "specificity")
+CALIBRATION_METRICS = ("ece", "brier")
+
+# Thresholds -------------------------------------------------------------------------------------
+
+
+def thresholds_of(scored: Sequence[Scored], num_resamples: int) -> dict[Scope, ThresholdFigure]:
+    """Frozen thresholds and how sure validation was of them; empty where there is none."""
+    vals = [each.val for each in scored if each.val is not None]
+    if len(vals) < len(scored):
+        return {}
+    intervals = [_intervals(each, num_resamples) for each in scored]
+    oracles = [tune_thresholds(each.test, "f1") for each in scored]
+    num_positives_L = np.count_nonzero(vals[0].label_NL, axis=0)
+    return {
+        finding: ThresholdFigure(
+            seeds=tuple((each.thresholds or {}).get(finding) for each in scored),
+            low=_mean(found[column][0] for found in intervals),
+            high=_mean(found[column][1] for found in intervals),
+            num_positives=int(num_positives),
+            oracle=_mean(oracle[finding] for oracle in oracles),
+        )
+        for column, (finding, num_positives) in enumerate(
+            zip(vals[0].findings, num_positives_L, strict=True)
+        )
+    }
+
+
+def _intervals(scored: Scored, num_resamples: int) -> list[Interval]:
+    val, seed = scored.val, derive_seed(0, "bootstrap", "val")
+    assert val is not None
+    resamples = Resamples.draw(val.patient_ids, num=num_resamples, seed=seed)
+    return threshold_intervals(val.score_NL, val.label_NL, rule=scored.rule, resamples=resamples)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+# Calibration ------------------------------------------------------------------------------------
+
+
+def calibration_of(scored: Sequence[Scored], resamples: Resamples) -> Calibration | None:
+    """Before and after one temperature per seed, fitted on validation; None where there is none."""
+    vals = [each.val for each in scored if each.val is not None]
+    if len(vals) < len(scored):
+        return None
+    temperatures = [fit_temperature(val) for val in vals]
+    scaled = [
+        replace(each, test=_scaled(each.test, temperature))
+        for each, temperature in zip(scored, temperatures, strict=True)
+    ]
+    return Calibration(
+        temperature=tuple(temperatures),
+        before=_calibration_figures(scored, resamples),
+        after=_calibration_figures(scaled, resamples),
+        curve_before=_reliability_curve(scored),
+        curve_after=_reliability_curve(scaled),
+    )
+
+
+def _scaled(predictions: Predictions, temperature: float) -> Predictions:
+    return replace(predictions, score_NL=apply_temperature(predictions.score_NL, temperature))
+
+
+def _calibration_figures(scored: Sequence[Scored], resamples: Resamples) -> dict[Metric, Estimate]:
+    macro = sample(scored, resamples, metrics=CALIBRATION_METRICS).get(MACRO, {})
+    return {metric: one.estimate for metric, one in macro.items()}
+
+
+def _reliability_curve(scored: Sequence[Scored]) -> ReliabilityCurve:
+    score_N1 = np.concatenate([each.test.score_NL.reshape(-1, 1) for each in scored])
+    label_N1 = np.concatenate([each.test.label_NL.reshape(-1, 1) for each in scored])
+    curve = reliability(score_N1, label_N1)
+    count_M = curve.count_LM[0]
+    is_filled_M = count_M > 0
+    return ReliabilityCurve(
+        mean_score=tuple(curve.mean_score_LM[0][is_filled_M].tolist()),
+        positive_rate=tuple(curve.positive_rate_LM[0][is_filled_M].tolist()),
+        num_scores=tuple(count_M[is_filled_M].tolist()),
+    )
+
+
+# Curves -----------------------------------------------------------------------------------------
+
+
+def curves_of(scored: Sequence[Scored]) -> dict[Scope, Curves]:
+    """ROC and precision-recall curves of the findings that have them, and their mean."""
+    found = {}
+    for column, finding in enumerate(scored[0].test.findings):
+        points = [
+            operating_points(each.test.score_NL[:, column], each.test.label_NL[:, column])
+            for each in scored
+        ]
+        if points[0].has_both_classes:
+            sensitivity_G = np.mean([_sensitivity_at_grid(each) for each in points], axis=0)
+            precision_G = np.mean([_precision_at_grid(each) for each in points], axis=0)
+            found[finding] = (sensitivity_G, precision_G)
+    if found:
+        found[MACRO] = tuple(np.mean(list(found.values()), axis=0))
+    return {
+        scope: Curves(sensitivity=tuple(roc_G.tolist()), precision=tuple(pr_G.tolist()))
+        for scope, (roc_G, pr_G) in found.items()
+    }
+
+
+def _sensitivity_at_grid(points: OperatingPoints) -> FloatArray:
+    """The highest sensitivity at no more than each false positive rate, between points a line."""
+    rate_K = np.append(0.0, points.false_positive_rate)
+    sensitivity_K = np.append(0.0, points.sensitivity)
+    return np.interp(GRID, rate_K, sensitivity_K)
+
+
+def _precision_at_grid(points: OperatingPoints) -> FloatArray:
+    """The highest precision at no less than each recall."""
+    best_K = np.maximum.accumulate(points.precision[::-1])[::-1]
+    first_G = np.searchsorted(points.sensitivity, np.array(GRID) - 1e-12)
+    return best_K[np.minimum(first_G, len(best_K) - 1)]
+
+
+# Subgroups --------------------------------------------------------------------------------------
+
+
+def subgroups_of(
+    scored: Sequence[Scored], cases: Cases, resamples: Resamples
+) -> tuple[Subgroup, ...]:
+    """The figures of each group, and their gaps to the rest on the same resamples."""
+    sampled: dict[bytes, Samples] = {}
+    for group in groups(cases):
+        for rows_N in (group.rows_N, group.rest_N):  # one sex is the other's rest
+            if rows_N.tobytes() not in sampled:
+                sampled[rows_N.tobytes()] = _sample_of(rows_N, scored, resamples)
+    return tuple(
+        _subgroup(
+            group,
+            scored[0].test.of(group.rows_N),
+            inside=sampled[group.rows_N.tobytes()],
+            outside=sampled[group.rest_N.tobytes()],
+        )
+        for group in groups(cases)
+    )
+
+
+def _subgroup(
+    group: Group, predictions: Predictions, *, inside: Samples, outside: Samples
+) -> Subgroup:
+    counts = np.count_nonzero(predictions.label_NL, axis=0)
+    return Subgroup(
+        attribute=group.attribute,
+        group=group.name,
+        num_images=int(np.count_nonzero(group.rows_N)),
+        num_patients=len(np.unique(predictions.patient_ids)),
+        num_positives={
+            name: int(count) for name, count in zip(predictions.findings, counts, strict=True)
+        },
+        figures={
+            scope: {metric: one.estimate for metric, one in found.items()}
+            for scope, found in inside.items()
+        },
+        gaps={
+            scope: {
+                metric: one.minus(outside[scope][metric]).estimate
+                for metric, one in found.items()
+                if metric in outside.get(scope, {})
+            }
+            for scope, found in inside.items()
+        },
+    )
+
+
+def _sample_of(rows_N: BoolArray, scored: Sequence[Scored], resamples: Resamples) -> Samples:
+    if not rows_N.any():
+        return {}
+    part = [replace(each, test=each.test.of(rows_N)) for each in scored]
+    return sample(part, resamples.of(rows_N), metrics=SUBGROUP_METRICS)

@@ -1,0 +1,118 @@
+"""`Sampled`: the figures of one row, per training seed and per resample of the patients.
+
+Axes: S training seeds, R resamples, L findings.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.benchmark.entries import Scored
+from harness.benchmark.results import MACRO, Estimate, Metric, Scope
+from harness.evaluation.intervals import (
+    centred,
+    interval,
+    limiting_units,
+    resampled_macro,
+    resampled_metrics,
+    standard_error,
+)
+from harness.evaluation.metrics import FloatArray, mean_known
+from harness.evaluation.resampling import Resamples
+
+SPANS: dict[Metric, tuple[float, float]] = {"mcc": (-1.0, 1.0)}
+"""The values that a metric can have; 0 to 1 where none are named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One figure of a row.
+
+    Attributes:
+        value_S: Of each training seed, on the test part as it is.
+        mean_R: Mean over the seeds, in each resample.
+        num_units: Units that carry it, where few do; None for a mean over findings.
+        span: The values that it can have at all.
+    """
+
+    value_S: FloatArray
+    mean_R: FloatArray
+    num_units: int | None = None
+    span: tuple[float, float] = (-1.0, 1.0)
+
+    @property
+    def value(self) -> float:
+        return float(self.value_S.mean())
+
+    def minus(self, other: "Sample") -> "Sample":
+        """The difference, on the same resamples; its one value is that of the means."""
+        units = [each.num_units for each in (self, other) if each.num_units is not None]
+        return Sample(
+            np.array([self.value - other.value]),
+            self.mean_R - other.mean_R,
+            min(units, default=None),
+        )
+
+    @property
+    def estimate(self) -> Estimate:
+        low, high = interval(centred(self.mean_R, self.value), num_units=self.num_units)
+        least, most = self.span
+        return Estimate(
+            value=self.value,
+            low=None if low is None else max(low, least),
+            high=None if high is None else min(high, most),
+            se=standard_error(self.mean_R),
+            seeds=tuple(float(value) for value in self.value_S),
+        )
+
+
+Samples = Mapping[Scope, Mapping[Metric, Sample]]
+
+
+def sample(
+    scored: Sequence[Scored], resamples: Resamples, *, metrics: Sequence[Metric]
+) -> dict[Scope, dict[Metric, Sample]]:
+    """The figures of a row; a scope or a metric without a figure is not there.
+
+    Macro is the mean over the findings that have the figure.
+
+    Args:
+        scored: At least one seed; all of the same images, those of `resamples`.
+        metrics: Which of `core.records.METRICS` and `f1_oracle`.
+    """
+    findings, label_NL = scored[0].test.findings, scored[0].test.label_NL
+    has_classes_L = label_NL.any(axis=0) & ~label_NL.all(axis=0)
+    values = [_resampled(each, resamples.whole, metrics) for each in scored]
+    resampled = [_resampled(each, resamples, metrics) for each in scored]
+    num_units_L = limiting_units(label_NL, resamples)
+    figures: dict[Scope, dict[Metric, Sample]] = {MACRO: {}, **{name: {} for name in findings}}
+    for metric in metrics:
+        value_SL = np.array([value[metric][0] for value in values])
+        mean_RL = np.mean([each[metric] for each in resampled], axis=0)
+        span = SPANS.get(metric, (0.0, 1.0))
+        is_known_L = has_classes_L & ~np.isnan(value_SL).any(axis=0)
+        if not is_known_L.any():
+            continue
+        for column, finding in enumerate(findings):
+            if is_known_L[column]:
+                figures[finding][metric] = Sample(
+                    value_SL[:, column], mean_RL[:, column], int(num_units_L[column]), span
+                )
+        macro_S = np.array([mean_known(value_L) for value_L in value_SL[:, is_known_L]])
+        macro_R = resampled_macro(mean_RL, is_known_L)
+        figures[MACRO][metric] = Sample(macro_S, macro_R, span=span)
+    return {scope: found for scope, found in figures.items() if found}
+
+
+def _resampled(
+    scored: Scored, resamples: Resamples, metrics: Sequence[Metric]
+) -> dict[Metric, FloatArray]:
+    thresholds, test = scored.thresholds or {}, scored.test
+    return resampled_metrics(
+        test.score_NL,
+        test.label_NL,
+        threshold_L=np.array([thresholds.get(name) for name in test.findings], dtype=np.float64),
+        resamples=resamples,
+        metrics=metrics,
+    )

@@ -1,0 +1,183 @@
+"""The commands that compare: `benchmark`, `evaluate`, `report`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import (
+    RESULTS,
+    Address,
+    CpusPerTrial,
+    GpusPerTrial,
+    Results,
+    StorageUri,
+    checked_name,
+    place_of,
+    writable,
+)
+from harness.console import say_results
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    pass
+
+Resamples = Annotated[
+    int | None, typer.Option("--resamples", help="Bootstrap resamples behind each interval: 2000.")
+]
+ByImage = Annotated[
+    bool,
+    typer.Option("--by-image", help="Intervals over images, too narrow, in place of patients."),
+]
+
+
+def benchmark(
+    plan: Annotated[str | None, typer.Argument(help="A plan: a file, or a shipped name.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Image store; without: the searches' own.")
+    ] = None,
+    search: Annotated[
+        list[str] | None, typer.Option("--search", help="In place of a plan: a search. Repeatable.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of a benchmark given by --search.")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds, where --search is given.")] = 3,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option("--predictions", help="NAME=FILE.csv: scores from elsewhere as a row."),
+    ] = None,
+    reproduce: Annotated[
+        str | None, typer.Option(help="A published row to set beside ours: dannynet.")
+    ] = None,
+    ensembles: Annotated[
+        bool, typer.Option("--ensembles", help="Means of seeds and of winners as rows, too.")
+    ] = False,
+    unequal_budgets: Annotated[
+        bool,
+        typer.Option(
+            "--unequal-budgets", help="Compare searches of different lengths all the same."
+        ),
+    ] = False,
+    allow_contaminated: Annotated[
+        bool,
+        typer.Option("--allow-contaminated", help="Score weights that may have seen test images."),
+    ] = False,
+    resamples: Resamples = None,
+    by_image: ByImage = False,
+    address: Address = None,
+    storage: StorageUri = None,
+    cpus_per_trial: CpusPerTrial = 1,
+    gpus_per_trial: GpusPerTrial = None,
+    results: Results = RESULTS,
+) -> None:
+    """Train winners and published recipes anew, score test once a seed, and write the table.
+
+    Examples: harness benchmark nih; harness benchmark --search dannynet --search chexnet
+    --predictions theirs=theirs.csv --reproduce dannynet
+    """
+    from harness.benchmark.plan import BenchmarkPlan
+
+    if (plan is None) == (not search):
+        raise HarnessError("name a plan, or searches with --search NAME")
+    chosen = (
+        BenchmarkPlan.load(plan)
+        if plan
+        else BenchmarkPlan.of_searches(
+            search or [], name=checked_name(name) if name else "", seeds=seeds
+        )
+    )
+    chosen = chosen.with_options(
+        resamples=resamples,
+        unit="image" if by_image else None,
+        ensembles=ensembles or None,
+        reproduce=reproduce,
+        unequal_budgets=unequal_budgets or None,
+    )
+    place = place_of(results, address, cpus_per_trial, gpus_per_trial, storage)
+    from harness import jobs  # takes seconds, so a mistake above is told first
+
+    entered = jobs.Entered(
+        store=data.resolve() if data else None,
+        predictions=named_files(predictions or []),
+        allow_contaminated=allow_contaminated,
+    )
+    found = jobs.benchmark(chosen, place=place, entered=entered)
+    say_results(found, place.results / chosen.name)
+    raise typer.Exit(3 if found.is_partial else 0)
+
+
+def evaluate(
+    predictions: Annotated[
+        list[str],
+        typer.Option("--predictions", help="FILE.csv, or NAME=FILE.csv. Repeatable: rows."),
+    ],
+    labels: Annotated[
+        Path, typer.Option("--labels", help="Label table, such as Data_Entry_2017_v2020.csv.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder that is written.")],
+    val_predictions: Annotated[
+        list[str] | None,
+        typer.Option("--val-predictions", help="The same, of validation: to tune thresholds on."),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", help="List of the test images, such as test_list.txt."),
+    ] = None,
+    resamples: Resamples = None,
+    by_image: ByImage = False,
+) -> None:
+    """Score predictions of any model: the same figures, intervals and forms as a benchmark.
+
+    Example: harness evaluate --predictions theirs.csv --labels Data_Entry_2017_v2020.csv
+    --images test_list.txt --out theirs
+    """
+    from harness.benchmark.plan import StatisticsPlan
+
+    out, options = writable(out), {"unit": "image" if by_image else "patient"}
+    statistics = StatisticsPlan().with_options(resamples=resamples, **options)
+    from harness import jobs  # takes seconds, so a mistake above is told first
+
+    found = jobs.evaluate(
+        jobs.Evaluated(
+            predictions=named_files(predictions),
+            val_predictions=named_files(val_predictions or []),
+            labels=labels.resolve(),
+            images=images.resolve() if images else None,
+        ),
+        out=out,
+        statistics=statistics,
+    )
+    say_results(found, out)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="What `harness benchmark` or `evaluate` wrote.")],
+) -> None:
+    """Make table, report and figures again from stored predictions: no GPU, no images, no network.
+
+    Example: harness report results/nih
+    """
+    folder = writable(folder)
+    from harness import jobs
+
+    say_results(jobs.report(folder), folder)
+
+
+def named_files(words: list[str]) -> dict[str, Path]:
+    """Absolute paths by name, of `NAME=FILE`; of a `FILE` alone its own name is taken.
+
+    Raises:
+        HarnessError: There is no such file, two have one name, or a name is no folder's.
+    """
+    from harness.benchmark.foreign import parse_named
+
+    found: dict[str, Path] = {}
+    for word in words:
+        name, path = parse_named(word if "=" in word else f"{_name_of(word)}={word}")
+        if checked_name(name) in found:
+            raise HarnessError(f"--predictions {word}: the name {name!r} is taken; give NAME=FILE")
+        found[name] = path.resolve()
+    return found
+
+
+def _name_of(file: str) -> str:
+    return Path(file).name.partition(".")[0]
