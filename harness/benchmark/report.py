@@ -10,7 +10,7 @@ PARTS = (
     "comparison.json",
     "cases.parquet",
     "foreign/*/*",
-    "runs/*",
+    "runs/*/",
     "runs/*/*.json",
     "runs/*/*.npz",
 )
