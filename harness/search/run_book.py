@@ -160,7 +160,12 @@ class RunBook:
 
     def close(self) -> None:
         """What is still open when the driver ends has been interrupted."""
-        begun = [key for key in self.open_runs if key in self.started]
+        begun = [
+            key
+            for key, run in self.open_runs.items()
+            # A worker may have begun a run before Ray's word of it has come.
+            if key in self.started or run.directory.status.outcome is Outcome.RUNNING
+        ]
         for run in [*(self.open_runs.pop(key) for key in begun), *self.again]:
             status = run.directory.status
             if not status.outcome.is_final:

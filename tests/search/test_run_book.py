@@ -164,3 +164,17 @@ def test_an_order_never_begun_stays_queued(book, run):
     book.end("a")
     assert run.directory.status.outcome is Outcome.QUEUED
     assert book.source.heard == []
+
+
+def test_a_run_begun_by_a_worker_before_ray_told_of_it_is_preempted_too(book, run):
+    book.take("a")
+    run.directory.set_status(RUNNING)
+    book.close()
+    assert run.directory.status.outcome is Outcome.PREEMPTED
+
+
+def test_an_order_that_no_worker_has_begun_leaves_no_trace(book, run):
+    book.take("a")
+    book.close()
+    assert run.directory.status.outcome is Outcome.QUEUED
+    assert book.source.heard == []
