@@ -13,7 +13,7 @@ import torch
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
 from harness.core.locks import held
-from harness.core.looks import Look, record_looks
+from harness.core.looks import Look, ignore_look, record_looks
 from harness.core.machine import Machine
 from harness.core.memory import MemoryFloorError
 from harness.core.predictions import Predictions
@@ -56,10 +56,6 @@ LOCK_WAIT_S = 60.0
 
 def ignore(report: EpochReport) -> None:
     """A `report` for those who do not listen."""
-
-
-def ignore_look(look: Look) -> None:
-    """A `looked` for those whose run directories stay where they are."""
 
 
 def run_trial(

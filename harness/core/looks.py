@@ -66,6 +66,10 @@ class Look(Frozen):
         return sha256_of_json(self.model_dump(mode="json", exclude={"at"}))
 
 
+def ignore_look(look: Look) -> None:
+    """A `looked` for those whose run directories stay where they are."""
+
+
 def read_looks(folder: Path) -> tuple[Look, ...]:
     """The looks that a run's folder or the results folder knows, in the order of their lines.
 

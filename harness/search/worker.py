@@ -18,7 +18,7 @@ from ray import tune
 
 from harness.core.errors import DivergedError, HarnessError
 from harness.core.locks import LockedError
-from harness.core.looks import Look
+from harness.core.looks import Look, ignore_look
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
 from harness.core.records import EpochReport
@@ -60,10 +60,6 @@ def work(order: dict[str, Any]) -> None:
         _make(order, run_dir, push_and_tell, push_look)
     finally:
         storage.push(run_dir, name)
-
-
-def ignore_look(look: Look) -> None:
-    """For runs whose folder is where the look belongs."""
 
 
 def _make(

@@ -80,7 +80,8 @@ def test_every_interval_holds_its_figure_and_stays_in_its_span(results: Results)
         for found in row.figures.values():
             for metric, estimate in found.items():
                 if estimate.low is not None:
-                    assert -1 if metric == "mcc" else 0 <= estimate.low <= estimate.value
+                    least = -1 if metric == "mcc" else 0
+                    assert least <= estimate.low <= estimate.value
                     assert estimate.value <= estimate.high <= 1
 
 

@@ -4,6 +4,9 @@ Counted from the public files: `Data_Entry_2017_v2020.csv` with the release's tw
 label lists that the reimplementations of CheXNet share (arnoweng/CheXNet), which are older.
 """
 
+from harness.core.findings import FINDINGS
+from harness.data.nih_tables import LABEL_COUNTS
+
 NUM_IMAGES = {"train_val": 86_524, "test": 25_596}
 
 V2020 = {
@@ -25,21 +28,9 @@ V2020 = {
 """Per finding, the positive images of `train_val` and of `test`."""
 
 VERSIONS = {
-    "v2020": {finding: sum(counts) for finding, counts in V2020.items()},
-    "the older labels of CheXNet's reimplementations": {
-        "Atelectasis": 11535,
-        "Cardiomegaly": 2772,
-        "Consolidation": 4667,
-        "Edema": 2303,
-        "Effusion": 13307,
-        "Emphysema": 2516,
-        "Fibrosis": 1686,
-        "Hernia": 227,
-        "Infiltration": 19870,
-        "Mass": 5746,
-        "Nodule": 6323,
-        "Pleural_Thickening": 3385,
-        "Pneumonia": 1353,
-        "Pneumothorax": 5298,
-    },
+    told: dict(zip(FINDINGS, LABEL_COUNTS[version], strict=True))
+    for version, told in (
+        ("v2020", "v2020"),
+        ("v2017-lists", "the older labels of CheXNet's reimplementations"),
+    )
 }
