@@ -1,0 +1,1 @@
+"""The Streamlit app that shows a promoted model: findings, thresholds, Grad-CAM."""

@@ -1,0 +1,1 @@
+"""A trained model as one folder: weights, recipe, thresholds, temperature, preprocessing, card."""
