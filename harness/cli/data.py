@@ -113,7 +113,7 @@ def prepare_chexpert(
     size: Size = 256,
     max_bad: MaxBad = 10,
 ) -> None:
-    """Make an image store of CheXpert's frontal images; uncertain labels are masked in training.
+    """Make an image store of CheXpert's frontal images; uncertain labels are kept as unknown.
 
     Example: harness data prepare chexpert --root CheXpert-v1.0-small --out chexpert-256
     """

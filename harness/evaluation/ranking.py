@@ -18,6 +18,7 @@ from harness.evaluation.metrics import (
     FloatArray,
     IntArray,
     ScoreArray,
+    all_known,
     operating_points,
     ratio,
 )
@@ -30,18 +31,26 @@ Counts = NDArray[np.int32]
 
 
 def ranking_metrics(
-    score_NL: ScoreArray, label_NL: BoolArray, resamples: Resamples
+    score_NL: ScoreArray,
+    label_NL: BoolArray,
+    resamples: Resamples,
+    is_known_NL: BoolArray | None = None,
 ) -> dict[str, FloatArray]:
     """`auroc`, `auprc` and `f1_oracle` of each resample, R x L.
 
     AUROC and the best F1 equal those of `metrics` to the last bit, average precision to rounding.
+    Where `is_known_NL` is False, an image is drawn for no figure of the finding.
 
     Raises:
         ValueError: A score is not finite.
     """
-    columns = zip(score_NL.T, label_NL.T, strict=True)
-    rankings = [Ranking.of(score_N, label_N, resamples) for score_N, label_N in columns]
-    counted = resamples.totals(np.concatenate([label_NL, ~label_NL], axis=1)).astype(np.int64)
+    is_known_NL = all_known(label_NL, is_known_NL)
+    rankings = [
+        Ranking.of(score_N[is_known_N], label_N[is_known_N], resamples.of(is_known_N))
+        for score_N, label_N, is_known_N in zip(score_NL.T, label_NL.T, is_known_NL.T, strict=True)
+    ]
+    truths = [label_NL & is_known_NL, ~label_NL & is_known_NL]
+    counted = resamples.totals(np.concatenate(truths, axis=1)).astype(np.int64)
     num_positives_RL, num_negatives_RL = np.split(counted, 2, axis=1)
     value_MRL = np.empty((3, *num_positives_RL.shape))
     for rows in resamples.blocks(NUM_AT_ONCE):
@@ -69,7 +78,10 @@ class Ranking:
 
     @classmethod
     def of(cls, score_N: ScoreArray, label_N: BoolArray, resamples: Resamples) -> Self:
-        """The steps of one finding; negatives below the last positive are in none."""
+        """The steps of one finding, of images whose label is known.
+
+        Negatives below the last positive are in none.
+        """
         points = operating_points(score_N, label_N)
         falling_G = points.threshold_K[np.diff(points.tp_K, prepend=0) > 0]
         score_N = score_N.astype(np.float64)

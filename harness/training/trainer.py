@@ -175,7 +175,9 @@ class Trainer:
 
     def _validate(self) -> tuple[dict[str, float], NDArray[np.float32]]:
         logit_NL, label_NL = predict(self.network, self.parts.val, self.recipe)
-        loss = float(self.loss(logit_NL, label_NL))
+        is_known_NL = ~label_NL.isnan()
+        # The loss is a mean over all labels, in which one that is not known counts as 0.
+        loss = float(self.loss(logit_NL, label_NL)) / float(is_known_NL.double().mean())
         score_NL = torch.sigmoid(logit_NL).numpy()
         if not (np.isfinite(loss) and np.isfinite(score_NL).all()):
             lr = self.optimizer.param_groups[-1]["lr"]
@@ -184,8 +186,10 @@ class Trainer:
             )
         return {
             "val/loss": loss,
-            "val/bce": float(F.binary_cross_entropy_with_logits(logit_NL, label_NL)),
-            "val/auroc_macro": macro_auroc(score_NL, label_NL.numpy().astype(bool)),
+            "val/bce": float(
+                F.binary_cross_entropy_with_logits(logit_NL[is_known_NL], label_NL[is_known_NL])
+            ),
+            "val/auroc_macro": macro_auroc(score_NL, (label_NL == 1).numpy(), is_known_NL.numpy()),
         }, score_NL
 
     # Progress -------------------------------------------------------------------------------

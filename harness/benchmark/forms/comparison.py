@@ -151,25 +151,39 @@ def _spread(row: Row) -> tuple[Cell, Cell, Cell]:
 def finding_table(results: Results, metric: Metric) -> Table:
     """Findings down, rows across; the best of each line in bold."""
 
-    def line(name: Cell, positives: Cell, scope: Scope) -> tuple[Cell, ...]:
+    def line(name: Cell, counts: tuple[Cell, ...], scope: Scope) -> tuple[Cell, ...]:
         cells = (compared(results, row, metric, scope=scope, has_sd=False) for row in results.rows)
-        return (name, positives, *cells)
+        return (name, *counts, *cells)
 
-    measure = SHOWN[metric]
+    measure, images = SHOWN[metric], images_of_findings(results)
+    titles = ("Positives", "Images") if images else ("Positives",)
     return Table(
         key=metric,
         title=f"{measure.title} per finding",
-        headers=("Finding", "Positives", *(plain(row.label) for row in results.rows)),
+        headers=("Finding", *titles, *(plain(row.label) for row in results.rows)),
         rows=tuple(
-            line(words(finding_name(finding)), count(positives), finding)
+            line(
+                words(finding_name(finding)),
+                (count(positives), *((count(images[finding]),) if images else ())),
+                finding,
+            )
             for finding, positives in results.num_positives.items()
         ),
-        foot=line(words("Macro mean"), Cell(text=""), MACRO),
+        foot=line(words("Macro mean"), (Cell(text=""),) * len(titles), MACRO),
         notes=(
             f"{measure.title}: {measure.definition} [{PERCENT} interval]. Best of each line in "
             "bold; p adjusted over the findings of a row.",
+            *(("Images: those whose label of the finding is known.",) if images else ()),
         ),
     )
+
+
+def images_of_findings(results: Results) -> dict[Scope, int]:
+    """How many test images count for each finding; empty where all do."""
+    total = results.caption.num_images
+    if total is None or not results.num_unknown:
+        return {}
+    return {name: total - results.num_unknown.get(name, 0) for name in results.findings}
 
 
 def p_table(results: Results) -> Table:

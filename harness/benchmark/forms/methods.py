@@ -62,8 +62,22 @@ def data(results: Results) -> str:
     synthetic = "All images are synthetic; the figures say nothing about X-rays."
     findings = results.findings
     about = f"Each image has a label for each of {plural(len(findings), 'finding')}."
+    if findings and (said := unknown_labels(results)):
+        about = f"There are labels of {plural(len(findings), 'finding')}. {said}"
     parts = (first, about if findings else "", synthetic if facts.is_synthetic else "")
     return " ".join(part for part in parts if part)
+
+
+def unknown_labels(results: Results) -> str:
+    """What was done about labels that are not known; empty where all are."""
+    counts = results.caption.num_unknown_labels
+    if not counts:
+        return ""
+    amounts = listed(f"{number:,} in {part}" for part, number in counts.items())
+    return (
+        f"Labels that are not known ({amounts}) were passed over: they add nothing to a loss, and "
+        "each figure of a finding is over the images whose label of it is known."
+    )
 
 
 def split(results: Results) -> str:

@@ -110,11 +110,14 @@ def _facts(results: Results) -> Iterable[tuple[str, str]]:
     images, patients = _count(facts.num_images), _count(facts.num_patients)
     rule = f"rule {facts.threshold_rule}, " if facts.threshold_rule else ""
     tuned_on = f"validation ({_count(facts.num_val_patients)} patients)"
+    counts = facts.num_unknown_labels
+    unknown = "; not known: " if counts else ""
+    unknown += listed(f"{amount:,} in {part}" for part, amount in counts.items())
     made_by = f"; figures by {facts.made_by}" if facts.made_by else ""
     return (
         ("Test part", f"{facts.store_source}: {images} {kind} of {patients} patients"),
         ("Split", f"{facts.split}, SHA-256 {short_hash(facts.split_sha256)}"),
-        ("Labels", f"{facts.label_version}, SHA-256 {short_hash(facts.labels_sha256)}"),
+        ("Labels", f"{facts.label_version}, SHA-256 {short_hash(facts.labels_sha256)}{unknown}"),
         ("Thresholds", f"{rule}tuned on {tuned_on}, frozen before test"),
         (
             "Uncertainty",

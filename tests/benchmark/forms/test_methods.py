@@ -2,7 +2,7 @@ from harness.benchmark.forms.methods import RULES, as_methods
 from harness.benchmark.results import Results
 from harness.core.recipe import Recipe
 from harness.evaluation import thresholds
-from tests.benchmark.forms.conftest import SHAPES, changed
+from tests.benchmark.forms.conftest import SHAPES, changed, partly_unknown
 
 
 def test_the_figures_are_filled_in(results: Results) -> None:
@@ -24,6 +24,17 @@ def test_the_figures_are_filled_in(results: Results) -> None:
         "the final runs took 12.75 device-hours",
     ):
         assert fact in text, fact
+
+
+def test_labels_that_are_not_known_are_told_in_a_sentence(results: Results) -> None:
+    text = as_methods(partly_unknown())
+    assert (
+        "There are labels of 14 findings. Labels that are not known (1,234 in training, 5 in "
+        "validation and 70 in test) were passed over: they add nothing to a loss, and each figure "
+        "of a finding is over the images whose label of it is known." in text
+    )
+    assert "Each image has a label for each of 14 findings." in as_methods(results)
+    assert "not known (" not in as_methods(results)
 
 
 def test_every_rule_of_thresholds_is_explained() -> None:

@@ -1,6 +1,6 @@
 from harness.benchmark.forms.report import PARTIAL, SYNTHETIC, report_of
 from harness.benchmark.results import Results
-from tests.benchmark.forms.conftest import SHAPES, changed
+from tests.benchmark.forms.conftest import SHAPES, changed, partly_unknown
 
 
 def test_the_caption_holds_what_a_reader_must_know(results: Results) -> None:
@@ -35,6 +35,12 @@ def test_what_is_not_known_is_said_to_be_unknown() -> None:
     assert facts["Split"] == "official, SHA-256 unknown"
     assert facts["Code"].startswith("unknown")
     assert "not known" in report.looks
+
+
+def test_labels_that_are_not_known_are_counted_by_part() -> None:
+    facts = dict(report_of(partly_unknown()).facts)
+    told = "not known: 1,234 in training, 5 in validation and 70 in test"
+    assert facts["Labels"].endswith(f"; {told}")
 
 
 def test_images_as_units_are_named(results: Results) -> None:
