@@ -1,26 +1,22 @@
 """Loops that NumPy has no words for, compiled to machine code on their first call."""
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from typing import Any
 
 
-def compiled(function: Callable[P, R], **options: Any) -> Callable[P, R]:
+def compiled(function: Callable[..., Any], *, fastmath: bool | set[str] = False) -> Any:
     """The function as machine code that other threads need not wait for.
 
-    Compiling takes a second or two. It is kept beside the source file for other processes, or, where
+    Compiling takes seconds. It is kept beside the source file for other processes, or, where
     nobody may write there or to numba's own folder, done again in each.
 
     Args:
         function: Of NumPy arrays and numbers.
-        options: More of numba's `njit`.
+        fastmath: Liberties that the compiler may take with floats, as numba names them.
     """
     from numba import njit
 
-    options = {"nogil": True, "error_model": "numpy"} | options
     try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+        return njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
     except RuntimeError:
-        return njit(**options)(function)  # type: ignore[no-any-return]
+        return njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
