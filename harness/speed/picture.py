@@ -15,7 +15,7 @@ COLOURS = {True: "#0072B2", False: "#D55E00", None: "#999999"}
 WORDS = {True: "goal reached", False: "falls short of its goal", None: "no goal"}
 HATCHES = {True: "", False: "//", None: ""}
 WIDTH_IN, ROW_IN, MARGIN_IN, DPI = 9.0, 0.55, 1.5, 110
-LABEL_CHARACTERS = 44
+LABEL_CHARACTERS = 42
 
 
 def draw_ratios(path: Path, rows: Sequence["Row"]) -> Path:
@@ -34,14 +34,14 @@ def draw_ratios(path: Path, rows: Sequence["Row"]) -> Path:
             hatch=HATCHES[row.holds], edgecolor="white",
         )  # fmt: skip
         axes.annotate(
-            f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}", (max(ratio, 1), place),
+            f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}", (max(ratio, 1, row.goal or 1), place),
             xytext=(6, 0), textcoords="offset points", va="center",
         )  # fmt: skip
         if row.goal is not None:
             axes.plot([row.goal] * 2, [place - 0.42, place + 0.42], color="black", lw=2.5)
     axes.set_xscale("log")
     ends = [1.0, *(ratio for _, ratio in shown), *(row.goal for row, _ in shown if row.goal)]
-    axes.set_xlim(min(ends) * 0.8, max(ends) * 2.2)
+    axes.set_xlim(min(ends) * 0.8, max(ends) * 4)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.axvline(1, color="black", lw=0.8)
     labels = [f"{row.what}, against {row.peer_name}" for row, _ in shown]
@@ -62,4 +62,4 @@ def draw_ratios(path: Path, rows: Sequence["Row"]) -> Path:
 
 
 def _wrapped(label: str) -> list[str]:
-    return textwrap.wrap(label, LABEL_CHARACTERS)
+    return textwrap.wrap(label, LABEL_CHARACTERS, break_on_hyphens=False)

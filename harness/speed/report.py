@@ -109,7 +109,8 @@ def write_speed(path: Path, speed: Speed, hardware: Mapping[str, Any]) -> list[P
         speed: What was measured.
         hardware: As `describe_hardware` tells it.
     """
-    limits = [f"- {row.what}: {row.limit}" for row in speed.rows if row.limit and not row.holds]
+    short = [row for row in speed.rows if row.limit and row.holds is False]
+    limits = list(dict.fromkeys(f"- {row.what}: {row.limit}" for row in short))
     if limits:
         limits = ["\nWhat limits it:\n", *limits]
     table = markdown_table(HEADERS, [row.cells for row in speed.rows])
