@@ -34,8 +34,9 @@ def draw_ratios(path: Path, rows: Sequence["Row"]) -> Path:
             hatch=HATCHES[row.holds], edgecolor="white",
         )  # fmt: skip
         axes.annotate(
-            f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}", (max(ratio, 1, row.goal or 1), place),
-            xytext=(6, 0), textcoords="offset points", va="center",
+            f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}",
+            (max(ratio, 1, row.goal or 1), place), xytext=(6, 0), textcoords="offset points",
+            va="center",
         )  # fmt: skip
         if row.goal is not None:
             axes.plot([row.goal] * 2, [place - 0.42, place + 0.42], color="black", lw=2.5)

@@ -35,7 +35,7 @@ TOLERANCE = 1e-5
 CROP_LIMIT = (
     "of about 55 us an image 44 are the antialiased resize on one core, 6 mapping memory for the "
     "batch, 4 reading and 1 drawing boxes; neither pixels packed into words, for half the gathers, "
-    "nor a product in place of the division gained anything. Where a GPU cuts, the rows for it count"
+    "nor a product in place of the division gained anything. A GPU cuts by itself: see its rows"
 )
 
 
