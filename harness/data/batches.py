@@ -106,16 +106,18 @@ class Batches:
     def _read(self, row_B: NDArray[np.int64]) -> Tensor:
         """The images at rows of the index, on the host: pinned where they go to a GPU."""
         images = self._store.images
-        image_B1HW = torch.empty(
-            (len(row_B), 1, *images.shape[1:]),
-            dtype=torch.uint8,
-            pin_memory=self.device.type == "cuda",
-        )
-        target_BHW = image_B1HW[:, 0].numpy()
+        if isinstance(images, np.memmap):
+            images = np.asarray(images)  # each row of a memmap would be a memmap: twice the time
+        shape = (len(row_B), *images.shape[1:])
+        if self.device.type == "cuda":
+            image_BHW = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        else:
+            image_BHW = torch.from_numpy(np.empty(shape, dtype=np.uint8))  # in large pages
+        target_BHW = image_BHW.numpy()
         place_B = self._index_N[row_B]
         for row in np.argsort(place_B):  # the disk is read in one direction
             target_BHW[row] = images[place_B[row]]
-        return image_B1HW
+        return image_BHW[:, None]
 
     def _do_images_fit(self) -> bool:
         if self.device.type != "cuda":
