@@ -11,6 +11,9 @@ from harness.console import print_table, progress_bar, say_store
 Root = Annotated[Path, typer.Option("--root", help="Folder of the tables and the images.")]
 Size = Annotated[int, typer.Option(min=16, help="Side of the stored images, in pixels.")]
 MaxBad = Annotated[int, typer.Option(min=0, help="Unreadable images that are borne.")]
+AllowHttp = Annotated[
+    bool, typer.Option("--allow-http", help="Take plain http from another machine.")
+]
 
 data_app = typer.Typer(help="Make image stores, and look into them.", no_args_is_help=True)
 prepare_app = typer.Typer(help="Turn a data set into an image store.", no_args_is_help=True)
@@ -26,9 +29,7 @@ def download_nih(
         str, typer.Option(help="Address of a mirror's folder. Without: the NIH's own share.")
     ] = "",
     at_once: Annotated[int, typer.Option(min=1, max=12, help="Files fetched at a time.")] = 4,
-    allow_http: Annotated[
-        bool, typer.Option("--allow-http", help="Take plain http from another machine.")
-    ] = False,
+    allow_http: AllowHttp = False,
 ) -> None:
     """Fetch the 12 archives of NIH ChestX-ray14 (45 GB) and check them. Run again, it continues.
 
@@ -65,7 +66,8 @@ def prepare_nih(
     size: Size = 256,
     max_bad: MaxBad = 10,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that decode. Without: one per core.")
+        int | None,
+        typer.Option(min=1, help="Threads that decode. Without: one per core, up to 16."),
     ] = None,
 ) -> None:
     """Make an image store of NIH ChestX-ray14. Run again, it continues.
@@ -132,18 +134,37 @@ def _prepare(reader: str, root: Path, out: Path, size: int, max_bad: int) -> Non
 
 @prepare_app.command("chestmnist")
 def prepare_chestmnist(
-    file: Annotated[Path, typer.Option("--file", help="chestmnist.npz, or one of 64 to 224 px.")],
     out: Out,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="chestmnist.npz, or one of 64 to 224 px. Without: fetched."),
+    ] = None,
+    size: Annotated[int, typer.Option(help="Which to fetch: 28, 64, 128 or 224 px.")] = 28,
+    base: Annotated[
+        str, typer.Option(help="Address of a mirror's folder. Without: MedMNIST's own record.")
+    ] = "",
+    allow_http: AllowHttp = False,
 ) -> None:
     """Make an image store of ChestMNIST, whose split is a random one and not NIH's official.
 
-    Example: harness data prepare chestmnist --file chestmnist_64.npz --out chestmnist-64
+    Example: harness data prepare chestmnist --size 64 --out chestmnist-64
     """
-    from harness.data.chestmnist import prepare_chestmnist
+    from harness.data.chestmnist import PackAddress, prepare_chestmnist
+    from harness.data.http_ranges import Terms
 
-    store = prepare_chestmnist(file, out)
+    address = PackAddress(size, base, Terms(allow_http=allow_http))
+    with progress_bar("MB") as progress:
+        store = prepare_chestmnist(
+            file.resolve() if file else None,
+            out.resolve(),
+            address=address,
+            progress=lambda done, total: progress(done // 10**6, total // 10**6),
+        )
+    print(store.manifest.attribution)
     for note in store.manifest.notes:
         print(f"note: {note}")
+    if file is None and (pack := store.path.parent / address.name).exists():
+        print(f"fetched {pack}, which the store does not need")
     say_store(store)
 
 
