@@ -208,6 +208,8 @@ def show(
     made = make_split(images, split)
     table = summary_table(images, made)
     print_table([str(table.index.name or ""), *table.columns], table.reset_index().values.tolist())
+    if not images.manifest.has_patients:
+        print("the source names no patients: whether one is in two parts cannot be told")
     print(f"split {made.name} {made.sha256[:12]}")
     path = sheet.resolve() if sheet else images.path / "contact_sheet.png"
     contact_sheet(images).save(path)
