@@ -191,7 +191,9 @@ def phantom(
 @data_app.command("show")
 def show(
     store: Annotated[Path, typer.Argument(help="An image store.")],
-    split: Annotated[str, typer.Option(help="Split whose parts are counted.")] = "official",
+    split: Annotated[
+        str, typer.Option(help="Split whose parts are counted. Without: official, or as_given.")
+    ] = "",
     sheet: Annotated[
         Path | None, typer.Option(help="Where the contact sheet goes; else into the store.")
     ] = None,
@@ -201,11 +203,12 @@ def show(
     Example: harness data show phantom-256
     """
     from harness.data.contact_sheet import contact_sheet, summary_table
-    from harness.data.splits import make_split
+    from harness.data.splits import make_split, usual_split
     from harness.data.store import ImageStore
 
     images = ImageStore.open(store.resolve())
-    made = make_split(images, split)
+    usual = usual_split(images)
+    made = make_split(images, split or usual)
     table = summary_table(images, made)
     print_table([str(table.index.name or ""), *table.columns], table.reset_index().values.tolist())
     if not images.manifest.has_patients:
@@ -214,15 +217,18 @@ def show(
     path = sheet.resolve() if sheet else images.path / "contact_sheet.png"
     contact_sheet(images).save(path)
     print(f"wrote {path}")
-    print(f"next: harness spaces, then harness search NAME --data {images.path} --trials 60")
+    setting = "" if usual == "official" else f" --set data.split={usual}"
+    search = f"harness search NAME --data {images.path} --trials 60{setting}"
+    print(f"next: harness spaces, then {search}")
 
 
 @data_app.command("check")
 def check(
     store: Annotated[Path, typer.Argument(help="An image store.")],
     split: Annotated[
-        str, typer.Option(help="Split between whose parts leaks are looked for.")
-    ] = "official",
+        str,
+        typer.Option(help="Split whose parts must not leak. Without: official, or as_given."),
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; else the store itself.")
     ] = None,
@@ -232,11 +238,12 @@ def check(
     Example: harness data check /data/stores/nih-256
     """
     from harness.data.checks import check_store, write_report
+    from harness.data.splits import usual_split
     from harness.data.store import ImageStore
 
     images = ImageStore.open(store.resolve())
     with progress_bar("images") as progress:
-        report = check_store(images, split=split, progress=progress)
+        report = check_store(images, split=split or usual_split(images), progress=progress)
     rows = [[check.title, check.verdict, check.summary] for check in report.checks.values()]
     print_table(["check", "verdict", "what was found"], rows)
     for path in write_report(report, images, out.resolve() if out else images.path):

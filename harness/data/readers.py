@@ -111,7 +111,12 @@ def read_folder(root: Path) -> SourceTable:
 
 
 def read_chexpert(root: Path) -> SourceTable:
-    """CheXpert's frontal images; uncertain labels (-1) are unknown, unmentioned ones negative."""
+    """CheXpert's frontal images; uncertain labels (-1) are unknown, unmentioned ones negative.
+
+    `root` is laid out as CheXpert-v1.0-small is: train.csv and valid.csv beside the folders train
+    and valid. The full-size release comes in batches, whose patients belong into these two folders.
+    The labels of its test set, which were published later, are read where they lie in test.csv.
+    """
     paths = [root / name for name in CHEXPERT_PARTS if (root / name).exists()]
     if root / "train.csv" not in paths or root / "valid.csv" not in paths:
         raise HarnessError(f"{root}: CheXpert has train.csv and valid.csv here")

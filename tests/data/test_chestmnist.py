@@ -194,6 +194,22 @@ def test_the_command_fetches_makes_and_says_whose_images_they_are(mirror, tmp_pa
     assert len(mirror.asked) == num_asked
 
 
+def test_its_store_can_be_shown_and_checked_by_what_the_commands_say_next(
+    mirror, tmp_path, harness
+):
+    out = tmp_path / "store"
+    command(harness, mirror, out)
+    code, said, err = harness("data", "show", out)
+    assert (code, err) == (0, "")
+    assert "patients " not in said.replace("no patients", "")
+    assert "the source names no patients" in said
+    assert "split as_given" in said
+    assert said.splitlines()[-1].endswith("--set data.split=as_given")
+    code, said, _ = harness("data", "check", out)
+    assert code == 0
+    assert "This source names no patients" in said
+
+
 def test_a_pack_that_is_there_is_checked_and_not_fetched(mirror, tmp_path, harness):
     (tmp_path / "chestmnist.npz").write_bytes(mirror.content["chestmnist.npz"])
     assert command(harness, mirror, tmp_path / "store")[0] == 0
