@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -104,13 +104,12 @@ def decode_all(
     """Decode every source into the rows of `target`; outcomes come in any order.
 
     Args:
-        is_over: Called every now and then; True ends the work early.
+        is_over: Called at first, and every now and then; True ends the work early.
 
     Raises:
         DiskFullError: There is no space left; what is marked is done.
     """
-    if num_workers == 1:
-        yield from (decode_source(source, target, is_over=is_over) for source in sources)
+    if is_over():
         return
     ended = threading.Event()
     with ThreadPoolExecutor(num_workers) as pool:
@@ -132,6 +131,9 @@ def decode_all(
 def decode_source(source: Source, target: Target, *, is_over: Callable[[], bool]) -> Outcome:
     """Decode one source into the rows of `target`, until it ends or all is over.
 
+    Args:
+        is_over: Called before each image.
+
     Raises:
         DiskFullError: There is no space left; what is marked is done.
     """
@@ -142,8 +144,9 @@ def decode_source(source: Source, target: Target, *, is_over: Callable[[], bool]
         closing(source.jobs(outcome)) as jobs,
     ):
         while not (outcome.is_whole or is_over()):
-            chunk = list(_decoded(islice(jobs, CHUNK_IMAGES), pixels))
-            outcome.is_whole = len(chunk) < CHUNK_IMAGES
+            wanted = takewhile(lambda _: not is_over(), islice(jobs, CHUNK_IMAGES))
+            chunk = list(_decoded(wanted, pixels))
+            outcome.is_whole = len(chunk) < CHUNK_IMAGES and not is_over()
             pixels.sync()
             for row, reason in chunk:
                 marks.write(row, np.full(1, FAILED if reason else DONE, dtype=np.uint8))

@@ -178,7 +178,7 @@ def test_too_many_failures_are_refused_and_what_is_done_is_kept(release, tmp_pat
     store = prepare_nih(
         release, tmp_path / "store", size_px=16, progress=lambda *counts: seen.append(counts)
     )
-    assert seen == [(7, 8), (8, 8)]
+    assert (seen[0], seen[-1]) == ((7, 8), (8, 8))
     assert store.fingerprint == whole.fingerprint
 
 
