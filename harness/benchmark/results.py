@@ -293,6 +293,16 @@ class Caption(Frozen):
     made_by: str = ""
     num_looks: int | None = None
 
+    @property
+    def has_patients(self) -> bool:
+        """False where the source names no patients: each image then stood for one."""
+        return self.num_images is None or self.num_patients is not None
+
+    @property
+    def unit(self) -> Literal["patient", "image"]:
+        """What the intervals of the thresholds are over."""
+        return "patient" if self.has_patients else "image"
+
 
 class Problem(Frozen):
     """Why a cell or a row shows `-`, or why a figure deserves doubt."""

@@ -43,7 +43,7 @@ def decode_gray(file: Path | IO[bytes], size_px: int) -> NDArray[np.uint8]:
     """
     from harness.data.gray_png import gray_png  # which takes a second, for its compiler
 
-    data = _content(file)
+    data = content_of(file)
     pixels = gray_png(data, max_pixels=MAX_PIXELS)
     gray = _with_pillow(data) if pixels is None else Image.fromarray(pixels)
     if gray.size != (size_px, size_px):
@@ -72,10 +72,16 @@ def num_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _content(file: Path | IO[bytes]) -> bytes:
+def content_of(file: Path | IO[bytes]) -> bytes:
+    """All bytes of an image file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is longer than `MAX_FILE_BYTES`.
+    """
     if isinstance(file, Path):
         with file.open("rb") as stream:
-            return _content(stream)
+            return content_of(stream)
     data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"the file is longer than the {megabytes(MAX_FILE_BYTES)} that are read")

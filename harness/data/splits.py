@@ -55,6 +55,11 @@ class Split:
     sha256: str
 
 
+def usual_split(store: ImageStore) -> str:
+    """`as_given` for a store whose source gives train, val and test itself, else `official`."""
+    return "as_given" if store.table["fold"].isin(("train", "val")).any() else "official"
+
+
 def make_split(store: ImageStore, name: str) -> Split:
     """The split `name` of a store, as `split_table`.
 

@@ -35,6 +35,11 @@ MAIN_NOTE = (
     "each column in bold. The oracle's threshold is tuned on test: an upper bound, not a result."
 )
 
+NO_PATIENTS_NOTE = (
+    "Which images show one patient is not known: intervals are over images, too narrow where a "
+    "patient has several, and one may be in training and in test."
+)
+
 
 def main_table(results: Results) -> Table:
     """Every row with its macro figures."""
@@ -54,7 +59,11 @@ def main_table(results: Results) -> Table:
         title="Macro means on test",
         headers=("Row", "Network", "Seeds", "Trials", *(header(metric) for metric in MAIN)),
         rows=rows,
-        notes=(MAIN_NOTE, *(f"{letter}: {text}." for text, letter in stamps.items())),
+        notes=(
+            MAIN_NOTE,
+            *(() if results.caption.has_patients else (NO_PATIENTS_NOTE,)),
+            *(f"{letter}: {text}." for text, letter in stamps.items()),
+        ),
         num_text=2,
     )
 
@@ -106,6 +115,7 @@ def difference_table(results: Results) -> Table:
         )
         for row in results.rows
     )
+    units = f"{results.unit}s"
     headers = [
         text for metric in metrics for text in (f"{SHOWN[metric].title} {MINUS} best", "p (Holm)")
     ]
@@ -115,7 +125,7 @@ def difference_table(results: Results) -> Table:
         headers=(
             "Row",
             *headers,
-            "AUROC: SE, patients",
+            f"AUROC: SE, {units}",
             "AUROC: SE, seeds",
             "Difference: SE, seeds",
         ),
@@ -123,8 +133,8 @@ def difference_table(results: Results) -> Table:
         notes=(
             f"Macro means, row minus best row on the same resamples [{PERCENT} interval]. p: "
             "two-sided, paired bootstrap, Holm-adjusted over the rows. The standard error over "
-            "patients is the bootstrap's; over seeds it is SD / √seeds. An interval holds the "
-            "patients' share alone.",
+            f"{units} is the bootstrap's; over seeds it is SD / √seeds. An interval holds the "
+            f"{units}' share alone.",
         ),
     )
 

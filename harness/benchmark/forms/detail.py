@@ -61,7 +61,8 @@ def threshold_table(results: Results) -> Table | None:
         ),
         rows=lines,
         notes=(
-            f"Mean over training seeds [{PERCENT} interval over resampled validation patients]"
+            f"Mean over training seeds [{PERCENT} interval over resampled validation "
+            f"{results.caption.unit}s]"
             + (f", by the rule {plain(rule)} on validation" if rule else "")
             + ". Oracle: what would have been best on test; shown, never applied.",
         ),

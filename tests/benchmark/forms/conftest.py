@@ -96,8 +96,16 @@ def not_begun() -> Results:
     return changed(results, rows=(row,), caption=caption, num_positives={})
 
 
+def without_patients() -> Results:
+    """Of a source that names no patients: each image stands for one."""
+    results = sample_results()
+    caption = changed(results.caption, num_patients=None, num_val_patients=None)
+    return changed(results, caption=caption, unit="image")
+
+
 SHAPES: dict[str, Callable[[], Results]] = {
-    shape.__name__: shape for shape in (full, hostile, one_row, one_seed, bare, not_begun)
+    shape.__name__: shape
+    for shape in (full, hostile, one_row, one_seed, bare, not_begun, without_patients)
 }
 
 

@@ -76,6 +76,13 @@ def test_what_is_not_known_is_not_invented() -> None:
     assert "How often this test part has been scored is not known" in text
 
 
+def test_where_no_patients_are_known_none_are_counted() -> None:
+    text = as_methods(SHAPES["without_patients"]())
+    assert "the test part holds 600 images, whose patients are not known" in text
+    assert "Whether a patient is in two parts cannot be told." in text
+    assert "disjoint" not in text
+
+
 def test_it_is_given_for_latex_too(results: Results) -> None:
     plain, _, latex = as_methods(results).partition("```latex\n")
     assert "densenet121.tv_in1k" in plain

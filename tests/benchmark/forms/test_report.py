@@ -75,3 +75,14 @@ def test_gaps_are_listed_with_their_reasons(results: Results) -> None:
         ["Hernia", "no image of the test part has it"],
         ["beta-s2-abc123", "failed: out_of_memory"],
     ]
+
+
+def test_where_no_patients_are_known_nothing_is_said_of_their_number() -> None:
+    report = report_of(SHAPES["without_patients"]())
+    facts = dict(report.facts)
+    assert facts["Test part"].endswith("images, of which patients is not known")
+    assert "test images (too narrow where several show one patient)" in facts["Uncertainty"]
+    assert facts["Thresholds"].endswith("tuned on validation, frozen before test")
+    main, differences = report.sections[0].tables[:2]
+    assert any(note.startswith("Which images show one patient is not known") for note in main.notes)
+    assert "AUROC: SE, images" in differences.headers
