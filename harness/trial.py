@@ -37,6 +37,7 @@ from harness.models.seen import seen_metadata
 from harness.models.zoo import Network, build_network
 from harness.training.checkpoint import load_weights
 from harness.training.failures import failures_written_to, first_line, memory_failure
+from harness.training.means import Means, Watch, unwatched
 from harness.training.parts import (
     Parts,
     StoreRows,
@@ -63,11 +64,14 @@ def run_trial(
     machine: Machine,
     run_dir: Path,
     report: Callable[[EpochReport], None] = ignore,
+    *,
+    watch: Watch = unwatched,
 ) -> RunRecord:
     """Train, evaluate on validation and write everything into `run_dir`.
 
     Called again on the same folder it continues; a finished run is returned as it is. `report`
-    is called after each epoch, when all of that epoch is on disk. The test set is not touched.
+    is called after each epoch, when all of that epoch is on disk; the next one trains meanwhile,
+    and what `report` raises ends the run at its next step. The test set is not touched.
 
     Out of memory, the run goes on from its last checkpoint at the next memory level, which
     changes its needs and not its numbers.
@@ -93,7 +97,7 @@ def run_trial(
             run.set_status(Status(outcome=Outcome.RUNNING))
             store, split = open_data(recipe, machine)
             check_val_labels(store, split)
-            return _train(_Trial(recipe, machine, run, report, store, split))
+            return _train(_Trial(recipe, machine, run, report, watch, store, split))
 
 
 def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
@@ -180,6 +184,7 @@ class _Trial:
     machine: Machine
     run: RunDirectory
     report: Callable[[EpochReport], None]
+    watch: Watch
     store: StoreRows
     split: Split
 
@@ -228,7 +233,8 @@ def _train_network(trial: _Trial, network: Network, thrift: Thrift) -> RunRecord
         val=make_batches(store, split.val, machine, batch_size=thrift.eval_batch_size),
         metadata=seen_metadata(recipe.model.weights, split, store.manifest),
     )
-    trainer = Trainer(recipe, network, parts=parts, run=run, thrift=thrift)
+    means = Means(thrift, watch=trial.watch)
+    trainer = Trainer(recipe, network, parts=parts, run=run, means=means)
 
     def keep_scores(score_NL: np.ndarray) -> None:
         """A run that is stopped later has the predictions of its best epoch."""
