@@ -83,6 +83,31 @@ def data(
         print(f"wrote {path}")
 
 
+@speed_app.command("train")
+def train(
+    steps: Annotated[int, typer.Option(min=3, help="Steps of each network that are timed.")] = 20,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    out: Annotated[Path, typer.Option("--out", help="Folder of train.json and train.md.")] = Path(
+        "results/speed"
+    ),
+) -> None:
+    """Measure what a training step and an epoch's end cost, and the same step by hand.
+
+    Example: harness speed train --threads 2
+    """
+    folder = _made(out)
+    from harness.speed.measure import describe_hardware
+    from harness.speed.reports import measure_reports
+    from harness.speed.train import HEADERS, MODELS, Work, compare, rows_of, write_train_report
+
+    hardware = describe_hardware()
+    works = [Work(model, num_timed=steps, threads=threads) for model in MODELS]
+    speed = compare(works, _say, measure_reports)
+    print_table(HEADERS, rows_of(speed))
+    for path in write_train_report(speed, hardware, folder):
+        print(f"wrote {path}")
+
+
 def _made(folder: Path) -> Path:
     """The folder, made now: minutes later would be too late to learn that it cannot be."""
     folder = folder.resolve()

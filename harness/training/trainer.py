@@ -87,7 +87,7 @@ class Trainer:
         self.progress = Progress()
         self.best_score_NL: NDArray[np.float32] | None = None
         self._snapshot = Snapshot() if means.thrift.does_copy else None
-        self._writer = EpochWriter(in_background=means.thrift.does_copy)
+        self.writer = EpochWriter(in_background=means.thrift.does_copy)
         if means.thrift.does_recompute:
             recompute_activations(network.backbone)
 
@@ -103,14 +103,14 @@ class Trainer:
         """
         self._check_space()
         self._resume(keep_scores)
-        with self._writer:
+        with self.writer:
             while not self._is_done():
                 started = time.perf_counter()
                 metrics = self._train_epoch(self.progress.epoch + 1)
                 val_metrics, score_NL = self._validate()
                 self.schedule.after_epoch(val_metrics["val/loss"])
                 self._advance(metrics | val_metrics, score_NL, time.perf_counter() - started)
-                self._save(report, keep_scores)
+                self.save(report, keep_scores)
         return self.progress
 
     def _check_space(self) -> None:
@@ -129,17 +129,16 @@ class Trainer:
     # One epoch ------------------------------------------------------------------------------
 
     def _train_epoch(self, epoch: int) -> dict[str, float]:
-        losses: list[Tensor] = []
-        for loss in self.steps(epoch):
-            losses.append(loss)
-            if len(losses) % STEPS_BETWEEN_CHECKS == 0:
-                self._check_finite(losses, epoch, STEPS_BETWEEN_CHECKS)
-            self._writer.check()
-        self._check_finite(losses, epoch, len(losses))
+        losses = list(self.steps(epoch))
         return {"lr": self.schedule.lr, "train/loss": float(torch.stack(losses).mean())}
 
     def steps(self, epoch: int) -> Iterator[Tensor]:
-        """Train an epoch (from 1), step by step: the loss of each batch, a scalar on the device."""
+        """Train an epoch (from 1), step by step: the loss of each batch, a scalar on the device.
+
+        Raises:
+            DivergedError: A loss was not finite.
+            BaseException: What the epoch writer's work has raised meanwhile.
+        """
         self.network.train()
         first_step = (epoch - 1) * len(self.parts.train)
         batches = shown(
@@ -149,25 +148,36 @@ class Trainer:
             generator=torch.Generator().manual_seed(self._seed("augment", epoch)),
             watch=self.watch,
         )
+        unchecked: list[Tensor] = []
+        step = 0
         with seeded(self._seed("dropout", epoch), self.device):
-            for step, (image_B1HW, label_BL) in enumerate(batches):
-                self.schedule.before_step(first_step + step)
-                yield self.step(image_B1HW, label_BL)
+            for step, (image_B1HW, label_BL) in enumerate(batches, start=1):
+                self.schedule.before_step(first_step + step - 1)
+                loss = self.step(image_B1HW, label_BL)
+                unchecked.append(loss)
+                if len(unchecked) == STEPS_BETWEEN_CHECKS:
+                    self._check_finite(unchecked, epoch, step)
+                    unchecked.clear()
+                self.writer.check()
+                yield loss
+        self._check_finite(unchecked, epoch, step)
 
-    def _check_finite(self, losses: list[Tensor], epoch: int, num_last: int) -> None:
+    def _check_finite(self, losses: list[Tensor], epoch: int, last_step: int) -> None:
         """Raise `DivergedError` where one of the latest losses is not finite."""
-        is_bad = ~torch.isfinite(torch.stack(losses[-num_last:]))
+        if not losses:
+            return
+        is_bad = ~torch.isfinite(torch.stack(losses))
         if bool(is_bad.any()):
-            step = len(losses) - num_last + int(is_bad.int().argmax())
+            step = last_step - len(losses) + 1 + int(is_bad.int().argmax())
             raise DivergedError(
-                f"training loss is not finite at epoch {epoch}, step {step + 1}, "
+                f"training loss is not finite at epoch {epoch}, step {step}, "
                 f"lr {self.schedule.lr:.3g}"
             )
 
     def _validate(self) -> tuple[dict[str, float], NDArray[np.float32]]:
         with self.watch("validation"):
             logit_NL, label_NL = predict(
-                self.network, self.parts.val, self.recipe, after_batch=self._writer.check
+                self.network, self.parts.val, self.recipe, after_batch=self.writer.check
             )
         loss = float(self.loss(logit_NL, label_NL))
         score_NL = torch.sigmoid(logit_NL).numpy()
@@ -207,11 +217,11 @@ class Trainer:
         stale_epochs = progress.epoch - progress.best_epoch
         return progress.epoch >= train.epochs or stale_epochs >= train.early_stop_epochs
 
-    def _save(self, report: Callable[[EpochReport], None], keep_scores: KeepScores) -> None:
-        """Copy the state as it is now; the writer does the rest."""
+    def save(self, report: Callable[[EpochReport], None], keep_scores: KeepScores) -> None:
+        """Copy the epoch's state as it is now; the writer writes it, then reports it."""
         with self.watch("checkpoint"):
-            self._writer.wait()  # it reads the buffers of the copy before
-            state = self._state()
+            self.writer.wait()  # it reads the buffers of the copy before
+            state = self.state()
             if self._snapshot is not None:
                 state = self._snapshot.take(state)
             told = EpochReport(epoch=self.progress.epoch, metrics=self.metrics)
@@ -227,9 +237,10 @@ class Trainer:
                     self._keep_best(state["backbone"], best_score_NL, keep_scores)
                 report(told)
 
-            self._writer.start(write)
+            self.writer.start(write)
 
-    def _state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds, live: it moves on as the training does."""
         assert self.best_score_NL is not None
         return {
             "backbone": self.network.backbone.state_dict(),
