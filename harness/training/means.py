@@ -13,8 +13,9 @@ Watch = Callable[[str], AbstractContextManager[object]]
 """Called with the name of a phase of training; the phase is what happens within."""
 
 PHASES = (
-    "data", "augmentation", "forward", "backward", "optimizer", "validation", "checkpoint",
+    "data", "augmentation", "forward", "backward", "optimizer", "step", "validation", "checkpoint",
 )  # fmt: skip
+"""`step` stands for the three before it where they are one launch of a CUDA graph."""
 
 _NOTHING = nullcontext()
 
