@@ -5,6 +5,7 @@ tells the operators of some of its steps. On a GPU both wait for it at the end o
 the epoch takes a little longer than another.
 """
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ class Profile:
         self.seconds: dict[str, float] = defaultdict(float)
         self.num_steps = 0
         self._began: float | None = None
+        self._own_s = 0.0
         self._profiler: Any = None
         self._operators: list[Any] = []
         self._num_profiled = 0
@@ -82,7 +84,10 @@ class Profile:
             self._write()
 
     def _start_profiler(self) -> None:
-        if self._profiler is None:
+        if self._profiler is not None:
+            return
+        with self._own_time():
+            os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # it has much to say on stderr
             activities = [ProfilerActivity.CPU]
             if torch.cuda.is_initialized():
                 activities.append(ProfilerActivity.CUDA)
@@ -91,16 +96,25 @@ class Profile:
 
     def _stop_profiler(self) -> None:
         profiler, self._profiler = self._profiler, None
-        if profiler is not None:
+        if profiler is None:
+            return
+        with self._own_time():
             profiler.stop()
             write_atomic(self.trace, lambda path: profiler.export_chrome_trace(str(path)))
             self._operators = list(profiler.key_averages())
+
+    @contextmanager
+    def _own_time(self) -> Iterator[None]:
+        """What the profiler itself takes to begin and to end is no part of the epoch."""
+        began = time.perf_counter()
+        yield
+        self._own_s += time.perf_counter() - began
 
     # The page -------------------------------------------------------------------------------
 
     def _write(self) -> None:
         assert self._began is not None
-        wall_s = time.perf_counter() - self._began
+        wall_s = time.perf_counter() - self._began - self._own_s
         write_text(self.page, self._told(wall_s))
         self.is_written = True
 
