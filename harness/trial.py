@@ -36,6 +36,7 @@ from harness.evaluation.thresholds import tune_thresholds
 from harness.models.seen import seen_metadata
 from harness.models.zoo import Network, build_network
 from harness.training.checkpoint import load_weights
+from harness.training.compiled import forget_compiled
 from harness.training.failures import failures_written_to, first_line, memory_failure
 from harness.training.means import Means, Watch, unwatched
 from harness.training.parts import (
@@ -47,7 +48,12 @@ from harness.training.parts import (
     open_data,
     open_test,
 )
-from harness.training.runtime import describe_device, num_threads, resolve_device
+from harness.training.runtime import (
+    describe_device,
+    num_threads,
+    resolve_device,
+    resolve_speedups,
+)
 from harness.training.thrift import Thrift, free_memory
 from harness.training.trainer import Progress, Trainer, predict
 
@@ -203,6 +209,7 @@ def _train(trial: _Trial) -> RunRecord:
             why = first_line(error)
         # Not within the clause above: its traceback holds all that was in memory.
         del network
+        forget_compiled()
         free_memory()
         run.lower_memory(why, reason)
 
@@ -233,7 +240,9 @@ def _train_network(trial: _Trial, network: Network, thrift: Thrift) -> RunRecord
         val=make_batches(store, split.val, machine, batch_size=thrift.eval_batch_size),
         metadata=seen_metadata(recipe.model.weights, split, store.manifest),
     )
-    means = Means(thrift, watch=trial.watch)
+    is_thrifty = run.memory.level > 0  # each speed-up takes memory of its own
+    speedups = "none" if is_thrifty else resolve_speedups(machine)
+    means = Means(thrift, speedups=speedups, watch=trial.watch)
     trainer = Trainer(recipe, network, parts=parts, run=run, means=means)
 
     def keep_scores(score_NL: np.ndarray) -> None:
@@ -287,7 +296,11 @@ def build(recipe: Recipe, machine: Machine) -> Network:
         input_px=recipe.data.input_px,
         seed=derive_seed(recipe.seed, "weights"),
     )
-    return network.to(resolve_device(machine))
+    device = resolve_device(machine)
+    network = network.to(device)
+    if device.type == "cuda":  # else each step would turn the weights of its convolutions
+        network = network.to(memory_format=torch.channels_last)
+    return network
 
 
 def _provenance(trial: _Trial, network: Network) -> Provenance:

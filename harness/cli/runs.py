@@ -20,6 +20,7 @@ from harness.cli.options import (
     settings_of,
     space_of,
     spaces_of,
+    speedups_of,
     writable,
 )
 from harness.console import (
@@ -108,6 +109,9 @@ def train(
         list[str] | None, typer.Option("--set", help="Change a value: --set optim.lr=1e-4")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    speedups: Annotated[
+        str, typer.Option(help="On a GPU: auto, none, compile, graphs or both.")
+    ] = "auto",
     profile: Annotated[
         bool, typer.Option("--profile", help="Tell where the time of the first epoch goes.")
     ] = False,
@@ -137,7 +141,7 @@ def train(
         auroc = f"val AUROC {epoch.metrics['val/auroc_macro']:.4f}"
         print(f"epoch {epoch.epoch}/{recipe.train.epochs}  {'  '.join(shown)}  {auroc}")
 
-    machine = Machine(store=images.path, num_threads=threads)
+    machine = Machine(store=images.path, num_threads=threads, speedups=speedups_of(speedups))
     seen = Profile(out.resolve())
     watch = seen.watch if profile else unwatched
     record = run_trial(recipe, machine, out.resolve(), report, watch=watch)

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
 
+from harness.core.machine import Speedups
 from harness.training.thrift import Thrift
-
-Speedups = Literal["none", "compile", "graphs", "both"]
 
 Watch = Callable[[str], AbstractContextManager[object]]
 """Called with the name of a phase of training; the phase is what happens within."""
@@ -38,3 +36,11 @@ class Means:
     thrift: Thrift
     speedups: Speedups = "none"
     watch: Watch = unwatched
+
+    @property
+    def does_compile(self) -> bool:
+        return self.speedups in ("compile", "both")
+
+    @property
+    def has_graphs(self) -> bool:
+        return self.speedups in ("graphs", "both")

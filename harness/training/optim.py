@@ -69,6 +69,15 @@ def as_numbers(optimizer: optim.Optimizer) -> None:
             group["capturable"] = False
 
 
+def lay_out_as_weights(optimizer: optim.Optimizer) -> None:
+    """Moments that another device has laid out otherwise are laid out as their weights are here."""
+    for weight, state in optimizer.state.items():
+        for name, value in state.items():
+            is_moment = isinstance(value, Tensor) and value.shape == weight.shape
+            if is_moment and value.stride() != weight.stride():
+                state[name] = torch.empty_like(weight, requires_grad=False).copy_(value)
+
+
 def _set_lr(group: dict[str, Any], lr: float) -> None:
     if not isinstance(group["lr"], Tensor):
         group["lr"] = lr

@@ -30,16 +30,23 @@ from harness.data.batches import Batches
 from harness.evaluation.metrics import macro_auroc
 from harness.models.zoo import Network
 from harness.training.checkpoint import load_checkpoint, num_bytes, save_checkpoint, save_weights
+from harness.training.compiled import compiled
 from harness.training.epoch_writer import EpochWriter
 from harness.training.failures import memory_failure
+from harness.training.fast_step import build_step
 from harness.training.feed import shown
 from harness.training.losses import build_loss
 from harness.training.means import Means
-from harness.training.optim import NUM_MOMENTS, Schedule, as_numbers, build_optimizer
+from harness.training.optim import (
+    NUM_MOMENTS,
+    Schedule,
+    as_numbers,
+    build_optimizer,
+    lay_out_as_weights,
+)
 from harness.training.parts import Parts
 from harness.training.runtime import autocast, seeded
 from harness.training.snapshot import Snapshot
-from harness.training.step import Step
 from harness.training.thrift import free_memory, recompute_activations
 
 log = logging.getLogger(__name__)
@@ -72,6 +79,8 @@ class Trainer:
     def __init__(
         self, recipe: Recipe, network: Network, *, parts: Parts, run: RunDirectory, means: Means
     ) -> None:
+        if means.does_compile:
+            network = compiled(network, recipe.train.batch_size).network
         self.recipe = recipe
         self.network = network
         self.parts = parts
@@ -83,7 +92,7 @@ class Trainer:
         self.schedule = Schedule(
             self.optimizer, recipe.schedule, steps=len(parts.train), epochs=recipe.train.epochs
         )
-        self.step = Step(network, self.optimizer, self.loss, means)
+        self.step = build_step(network, self.optimizer, self.loss, means)
         self.progress = Progress()
         self.best_score_NL: NDArray[np.float32] | None = None
         self._snapshot = Snapshot() if means.thrift.does_copy else None
@@ -267,6 +276,7 @@ class Trainer:
         self.network.backbone.load_state_dict(state["backbone"])
         self.optimizer.load_state_dict(state["optimizer"])
         as_numbers(self.optimizer)
+        lay_out_as_weights(self.optimizer)
         self.schedule.load_state_dict(state["schedule"])
         self.progress = Progress(**state["progress"])
         self.best_score_NL = state["best_score_NL"].cpu().numpy()
