@@ -124,6 +124,7 @@ def train(
     from harness.core.machine import Machine
     from harness.core.records import EpochReport
 
+    means = speedups_of(speedups)
     chosen = space_of(space, {})
     recipe = chosen.recipe(chosen.default_values())
     with in_set():
@@ -141,7 +142,7 @@ def train(
         auroc = f"val AUROC {epoch.metrics['val/auroc_macro']:.4f}"
         print(f"epoch {epoch.epoch}/{recipe.train.epochs}  {'  '.join(shown)}  {auroc}")
 
-    machine = Machine(store=images.path, num_threads=threads, speedups=speedups_of(speedups))
+    machine = Machine(store=images.path, num_threads=threads, speedups=means)
     seen = Profile(out.resolve())
     watch = seen.watch if profile else unwatched
     record = run_trial(recipe, machine, out.resolve(), report, watch=watch)

@@ -108,6 +108,25 @@ def train(
         print(f"wrote {path}")
 
 
+@speed_app.command("gpu")
+def gpu(
+    part: Annotated[
+        list[str] | None, typer.Option(help="Only steps, loop, trials or compilations; repeatable.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of gpu.json and gpu.md.")] = Path(
+        "results/speed"
+    ),
+) -> None:
+    """Measure what one GPU makes of the training step, and which --speedups pay there.
+
+    Example: harness speed gpu --part steps
+    """
+    from harness.speed.gpu import main
+
+    words = [word for each in part or () for word in ("--part", each)]
+    raise typer.Exit(main([*words, "--out", str(out)]))
+
+
 def _made(folder: Path) -> Path:
     """The folder, made now: minutes later would be too late to learn that it cannot be."""
     folder = folder.resolve()

@@ -155,7 +155,10 @@ def compare(
     reports = None
     if measure_reports is not None:
         tell("an epoch's metrics, told through Ray")
-        reports = measure_reports()
+        try:
+            reports = measure_reports()
+        except HarnessError as error:  # Ray does not start here: what was measured is worth more
+            tell(f"them failed ({error}); the rest is told")
     return TrainSpeed(steps=tuple(steps), saves=tuple(saves), reports=reports)
 
 
