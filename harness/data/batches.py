@@ -52,6 +52,8 @@ class Batches:
         num_together: Batches that are best changed at once (`training/feed.py`).
     """
 
+    together_images = TOGETHER_IMAGES
+
     def __init__(
         self,
         store: LabelledImages,
@@ -71,7 +73,7 @@ class Batches:
         self.device = torch.device(device)
         self.seed = seed
         is_gpu = self.device.type == "cuda"
-        self.num_together = max(1, TOGETHER_IMAGES // batch_size) if is_gpu else 1
+        self.num_together = max(1, self.together_images // batch_size) if is_gpu else 1
         self._store = store
         self._index_N = np.asarray(index_N, dtype=np.int64)
         label_NL = np.asarray(store.label_NL[self._index_N], dtype=np.float32)

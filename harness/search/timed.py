@@ -157,6 +157,7 @@ class FirstBatches(Batches):
         end_s: When the last batch had been used, by `time.perf_counter`.
     """
 
+    together_images = 1  # each batch is to be timed by itself
     limit_s = 0.0
     copy_s = 0.0
     end_s = 0.0

@@ -7,7 +7,7 @@ import itertools
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +235,7 @@ def make_trials(size: Size, count: int) -> None:
     """Train `count` small trials of three epochs in this process, one after the other."""
     for number in range(count):
         with tempfile.TemporaryDirectory() as folder:
-            few = Size(**{**vars(size), "num_images": size.trial_images})
+            few = replace(size, num_images=size.trial_images)
             trainer = make_trainer(
                 few, size.models[0], size.trial_batch, "none", Path(folder).resolve(),
                 train__epochs=3, optim__lr=1e-4 * (1 + number),

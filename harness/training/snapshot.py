@@ -16,18 +16,20 @@ class Snapshot:
 
     def __init__(self) -> None:
         self._buffers: dict[tuple[Any, ...], Tensor] = {}
+        self._is_from_gpu = False
 
     def take(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The tree with all tensors on the host; its mappings and sequences are new ones."""
         used: dict[tuple[Any, ...], Tensor] = {}
         copy: dict[str, Any] = self._copy(state, (), used)
         self._buffers = used
-        if any(buffer.is_pinned() for buffer in used.values()):
+        if self._is_from_gpu:
             torch.cuda.synchronize()
         return copy
 
     def _copy(self, value: Any, place: tuple[Any, ...], used: dict[tuple[Any, ...], Tensor]) -> Any:
         if isinstance(value, Tensor):
+            self._is_from_gpu |= value.is_cuda
             used[place] = self._buffer(value, place)
             return used[place].copy_(value.detach(), non_blocking=value.is_cuda)
         if isinstance(value, Mapping):
