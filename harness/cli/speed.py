@@ -93,5 +93,56 @@ def _run(name: str, out: Path, measure: "Callable[[Callable[[str], None]], Speed
         print(f"wrote {path}")
 
 
+@speed_app.command("train")
+def train(
+    steps: Annotated[int, typer.Option(min=3, help="Steps of each network that are timed.")] = 20,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    out: Annotated[Path, typer.Option("--out", help="Folder of train.json and train.md.")] = Path(
+        "results/speed"
+    ),
+) -> None:
+    """Measure what a training step and an epoch's end cost, and the same step by hand.
+
+    Example: harness speed train --threads 2
+    """
+    folder = _made(out)
+    from harness.speed.measure import describe_hardware
+    from harness.speed.reports import measure_reports
+    from harness.speed.train import HEADERS, MODELS, Work, compare, rows_of, write_train_report
+
+    hardware = describe_hardware()
+    works = [Work(model, num_timed=steps, threads=threads) for model in MODELS]
+    speed = compare(works, _say, measure_reports)
+    print_table(HEADERS, rows_of(speed))
+    for path in write_train_report(speed, hardware, folder):
+        print(f"wrote {path}")
+
+
+@speed_app.command("gpu")
+def gpu(
+    part: Annotated[
+        list[str] | None, typer.Option(help="Only steps, loop, trials or compilations; repeatable.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of gpu.json and gpu.md.")] = Path(
+        "results/speed"
+    ),
+) -> None:
+    """Measure what one GPU makes of the training step, and which --speedups pay there.
+
+    Example: harness speed gpu --part steps
+    """
+    from harness.speed.gpu import main
+
+    words = [word for each in part or () for word in ("--part", each)]
+    raise typer.Exit(main([*words, "--out", str(out)]))
+
+
+def _made(folder: Path) -> Path:
+    """The folder, made now: minutes later would be too late to learn that it cannot be."""
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def _say(line: str) -> None:
     print(f"measuring {line}", flush=True)

@@ -8,8 +8,10 @@ torchvision's own functions.
 Shapes: B images, H x W stored pixels, P = `input_px`.
 """
 
+import dataclasses
 import importlib.util
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -142,6 +144,15 @@ def _draw_boxes(
     size_2B = torch.where(has_fit_B, size_2B, largest_2[:, None])
     start_2B = torch.where(has_fit_B, start_2B, ((limit_2 - largest_2) // 2)[:, None])
     return torch.cat((start_2B, size_2B)).T.contiguous()
+
+
+def joined(parts: Sequence[AugmentParameters]) -> AugmentParameters:
+    """The parameters of several batches that are changed at once; all drawn by one recipe."""
+    fields: dict[str, Tensor | None] = {}
+    for field in dataclasses.fields(AugmentParameters):
+        values = [getattr(part, field.name) for part in parts]
+        fields[field.name] = None if values[0] is None else torch.cat(values)
+    return AugmentParameters(**fields)
 
 
 # Applying -----------------------------------------------------------------------------------
