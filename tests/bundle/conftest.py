@@ -1,5 +1,6 @@
 """A run to be bundled, of one's own; what was trained is shared (`tests/conftest.py`)."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,10 @@ from harness.core.run_dir import RunDirectory
 
 
 @pytest.fixture
-def run(lab: Path) -> RunDirectory:
+def run(trained_results: Path, tmp_path: Path) -> RunDirectory:
     """A completed run that may be changed."""
-    (path,) = (lab / "searches" / "dannynet").glob("t0000-*")
-    return RunDirectory(path)
+    (path,) = (trained_results / "searches" / "dannynet").glob("t0000-*")
+    return RunDirectory(shutil.copytree(path, tmp_path / path.name))
 
 
 @pytest.fixture(scope="session")
