@@ -146,8 +146,12 @@ def trained_results(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def lab(trained_results, empty_database, tmp_path, monkeypatch) -> Path:
-    """A copy of `trained_results` of one's own, with an empty MLflow database."""
+    """A copy of `trained_results` of one's own, with an empty MLflow database.
+
+    Its bundles get by with few resamples.
+    """
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("harness.bundle.figures.NUM_RESAMPLES", 100)
     results = tmp_path / "a lab's results"
     shutil.copytree(trained_results, results)
     shutil.copyfile(empty_database, results / "mlflow.db")

@@ -1,4 +1,4 @@
-"""A promoted model behind MLflow's own servers: served over HTTP, and fetched from a remote store."""
+"""A promoted model behind MLflow's own servers: asked over HTTP, and fetched from a far store."""
 
 import base64
 import json

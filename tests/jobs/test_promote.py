@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from harness.core.errors import HarnessError
@@ -37,6 +39,19 @@ def test_a_promoted_run_needs_neither_store_nor_predictions_again(lab, trained_r
     (trial_of(lab) / "best.safetensors").unlink()
     with pytest.raises(HarnessError, match="its weights are gone"):
         promote("t0000", name="", alias="champion", order=order)
+
+
+def test_a_version_whose_files_are_gone_is_made_anew(lab):
+    order = BundleOrder(results=lab)
+    promote("t0000", name="", alias="champion", order=order)
+    shutil.rmtree(lab / "mlartifacts")
+    again = promote("t0000", name="", alias="champion", order=order)
+    assert again.is_new
+    assert [(one.version, one.aliases) for one in promoted_models(lab)] == [
+        (2, ("champion",)),
+        (1, ()),
+    ]
+    assert not promote("t0000", name="", alias="champion", order=order).is_new
 
 
 def test_nothing_is_registered_of_a_run_that_scores_otherwise(lab, monkeypatch):

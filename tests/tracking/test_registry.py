@@ -20,6 +20,7 @@ from harness.data.radiograph import read_radiograph
 from harness.tracking.registry import (
     fetch_bundle,
     find_promoted,
+    has_files,
     promoted_models,
     register,
     set_alias,
@@ -141,7 +142,9 @@ def test_without_a_store_nothing_is_promoted(tmp_path, monkeypatch):
 
 def test_files_that_are_gone_are_told_of(lab, bundle):
     model = register(bundle, group="", results=lab, name="dannynet")
+    assert has_files(model, lab)
     shutil.rmtree(lab / "mlartifacts")
-    with pytest.raises(HarnessError) as refusal:
+    assert not has_files(model, lab)
+    with pytest.raises(HarnessError, match="models:/dannynet/1: its files are gone from") as gone:
         fetch_bundle(model.uri, lab)
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(gone.value)
