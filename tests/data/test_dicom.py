@@ -154,7 +154,6 @@ def test_run_lengths():
 
 
 GRAY8 = (ramp() >> 4).astype(np.uint8)
-WITHOUT_NAME = "(1.2.840.10008"
 REFUSED = {
     "no pixels": (dicom(PixelData=None), "without pixel data"),
     "no rows": (dicom(Rows=None), "damaged"),
