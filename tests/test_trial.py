@@ -486,7 +486,7 @@ def leave(num_mb):
     limit = pages * resource.getpagesize() + num_mb * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, -1))
 
-small = {"data__resize_px": 32, "data__input_px": 32}
+small = {"data__resize_px": 128, "data__input_px": 128, "train__batch_size": 8}
 run("warm", **small)  # all of the code is loaded
 leave(50)
 try:
