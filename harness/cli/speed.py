@@ -121,7 +121,7 @@ def train(
 @speed_app.command("gpu")
 def gpu(
     part: Annotated[
-        list[str] | None, typer.Option(help="Only steps, loop, trials or compilations; repeatable.")
+        list[str] | None, typer.Option(help="Only steps, loop, trials, compiled or compilations.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of gpu.json and gpu.md.")] = Path(
         "results/speed"
