@@ -36,7 +36,9 @@ from harness.evaluation.thresholds import tune_thresholds
 from harness.models.seen import seen_metadata
 from harness.models.zoo import Network, build_network
 from harness.training.checkpoint import load_weights
+from harness.training.compiled import forget_compiled
 from harness.training.failures import failures_written_to, first_line, memory_failure
+from harness.training.means import Means, Watch, unwatched
 from harness.training.parts import (
     Parts,
     StoreRows,
@@ -46,7 +48,12 @@ from harness.training.parts import (
     open_data,
     open_test,
 )
-from harness.training.runtime import describe_device, num_threads, resolve_device
+from harness.training.runtime import (
+    describe_device,
+    num_threads,
+    resolve_device,
+    resolve_speedups,
+)
 from harness.training.thrift import Thrift, free_memory
 from harness.training.trainer import Progress, Trainer, predict
 
@@ -63,11 +70,14 @@ def run_trial(
     machine: Machine,
     run_dir: Path,
     report: Callable[[EpochReport], None] = ignore,
+    *,
+    watch: Watch = unwatched,
 ) -> RunRecord:
     """Train, evaluate on validation and write everything into `run_dir`.
 
     Called again on the same folder it continues; a finished run is returned as it is. `report`
-    is called after each epoch, when all of that epoch is on disk. The test set is not touched.
+    is called after each epoch, when all of that epoch is on disk; the next one trains meanwhile,
+    and what `report` raises ends the run at its next step. The test set is not touched.
 
     Out of memory, the run goes on from its last checkpoint at the next memory level, which
     changes its needs and not its numbers.
@@ -93,7 +103,7 @@ def run_trial(
             run.set_status(Status(outcome=Outcome.RUNNING))
             store, split = open_data(recipe, machine)
             check_val_labels(store, split)
-            return _train(_Trial(recipe, machine, run, report, store, split))
+            return _train(_Trial(recipe, machine, run, report, watch, store, split))
 
 
 def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
@@ -180,6 +190,7 @@ class _Trial:
     machine: Machine
     run: RunDirectory
     report: Callable[[EpochReport], None]
+    watch: Watch
     store: StoreRows
     split: Split
 
@@ -198,6 +209,7 @@ def _train(trial: _Trial) -> RunRecord:
             why = first_line(error)
         # Not within the clause above: its traceback holds all that was in memory.
         del network
+        forget_compiled()
         free_memory()
         run.lower_memory(why, reason)
 
@@ -228,7 +240,10 @@ def _train_network(trial: _Trial, network: Network, thrift: Thrift) -> RunRecord
         val=make_batches(store, split.val, machine, batch_size=thrift.eval_batch_size),
         metadata=seen_metadata(recipe.model.weights, split, store.manifest),
     )
-    trainer = Trainer(recipe, network, parts=parts, run=run, thrift=thrift)
+    is_thrifty = run.memory.level > 0  # each speed-up takes memory of its own
+    speedups = "none" if is_thrifty else resolve_speedups(machine)
+    means = Means(thrift, speedups=speedups, watch=trial.watch)
+    trainer = Trainer(recipe, network, parts=parts, run=run, means=means)
 
     def keep_scores(score_NL: np.ndarray) -> None:
         """A run that is stopped later has the predictions of its best epoch."""
@@ -281,7 +296,11 @@ def build(recipe: Recipe, machine: Machine) -> Network:
         input_px=recipe.data.input_px,
         seed=derive_seed(recipe.seed, "weights"),
     )
-    return network.to(resolve_device(machine))
+    device = resolve_device(machine)
+    network = network.to(device)
+    if device.type == "cuda":  # else each step would turn the weights of its convolutions
+        network = network.to(memory_format=torch.channels_last)
+    return network
 
 
 def _provenance(trial: _Trial, network: Network) -> Provenance:

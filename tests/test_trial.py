@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ from harness.data.splits import make_split
 from harness.data.store import StoreOrigin, write_store
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.metrics import macro_auroc
+from harness.training import trainer
+from harness.training.checkpoint import load_checkpoint, load_weights
 from harness.trial import run_trial, score_test
 
 TOY = {
@@ -184,6 +187,83 @@ run_trial(recipe, Machine(store=Path({str(machine.store)!r}), device="cpu"),
     assert run.best_weights.read_bytes() == finished.best_weights.read_bytes()
 
 
+def test_the_next_epoch_trains_while_one_is_written(recipe, machine, tmp_path, finished):
+    """A report that waits for the next epoch's end would never return if that waited for it."""
+    run = RunDirectory(tmp_path / "run")
+    trained = threading.Event()
+    seen = []
+
+    def watch(phase):
+        if phase == "validation" and seen:
+            trained.set()
+        return nullcontext()
+
+    def report(epoch):
+        checkpoint = load_checkpoint(run.checkpoint, torch.device("cpu"))
+        seen.append((checkpoint["progress"]["epoch"], len(run.epochs), run.best_weights.exists()))
+        if epoch.epoch == 1:
+            assert trained.wait(60)
+
+    run_trial(recipe, machine, run.path, report, watch=watch)
+    assert seen == [(1, 1, True), (2, 2, True), (3, 3, True)]
+    assert without_times(run) == without_times(finished)
+    assert run.best_weights.read_bytes() == finished.best_weights.read_bytes()
+
+
+@pytest.mark.parametrize("has_written", [False, True])
+def test_kill_9_costs_at_most_the_epoch_that_was_being_written(
+    has_written, recipe, machine, tmp_path, finished, monkeypatch
+):
+    """Epoch 2 trains while epoch 1 is written; all that is on disk then is taken to be the end."""
+    run, copy = (RunDirectory(tmp_path / name) for name in ("run", "copy"))
+    real_save, may_save = trainer.save_checkpoint, threading.Event()
+
+    def save_late(path, state):
+        assert has_written or may_save.wait(60)
+        real_save(path, state)
+
+    def watch(phase):
+        if phase == "validation" and not copy.path.exists() and run.epochs:
+            shutil.copytree(run.path, copy.path)
+            may_save.set()
+        return nullcontext()
+
+    def report(epoch):
+        if epoch.epoch == 1:
+            return
+        raise StopError
+
+    monkeypatch.setattr(trainer, "save_checkpoint", save_late)
+    with pytest.raises(StopError):
+        run_trial(recipe, machine, run.path, report, watch=watch)
+    assert has_written or not copy.checkpoint.exists()
+    monkeypatch.undo()
+    told = []
+    run_trial(recipe, machine, copy.path, lambda report: told.append(report.epoch))
+    assert told[-1] == 3
+    assert told[0] <= 2
+    assert without_times(copy) == without_times(finished)
+    assert copy.best_weights.read_bytes() == finished.best_weights.read_bytes()
+
+
+def test_a_stop_after_the_last_epoch_leaves_all_of_it(recipe, machine, tmp_path):
+    """As Ray ends a run whose `max_t` are its epochs; made again, it needs no training."""
+
+    def stop(report):
+        if report.epoch == 3:
+            raise SystemExit(0)
+
+    run = RunDirectory(tmp_path / "run")
+    with pytest.raises(SystemExit):
+        run_trial(recipe, machine, run.path, stop)
+    assert len(run.epochs) == 3
+    assert not is_held(run.lock_file)
+    told = []
+    run_trial(recipe, machine, run.path, told.append)
+    assert told == []
+    assert run.status.outcome is Outcome.COMPLETED
+
+
 def test_divergence_has_a_name_and_a_place(recipe, machine, tmp_path):
     wild = recipe.with_values({"optim.name": "sgd", "optim.lr": 1e18})
     with pytest.raises(DivergedError, match=r"not finite at epoch 1, step \d+, lr 1e\+18"):
@@ -233,7 +313,6 @@ def test_test_is_scored_once_with_the_frozen_thresholds(finished, machine, toy_s
 
 
 def test_the_kept_weights_give_the_kept_predictions(finished, machine, toy_store):
-    from harness.training.checkpoint import load_weights
     from harness.training.trainer import predict
     from harness.trial import as_predictions, build, make_batches
 

@@ -37,6 +37,7 @@ class Images(Frozen):
         split_sha256: Hash of the image names of its parts.
         has_patients: False where each image stands for one.
         num_train: Images that a final run trains on; None where nothing is trained.
+        num_unknown_labels: Of each part that has some.
     """
 
     store_source: str
@@ -49,6 +50,7 @@ class Images(Frozen):
     has_patients: bool = True
     num_train: int | None = None
     num_val_patients: int | None = None
+    num_unknown_labels: dict[str, int] = Field(default_factory=dict)
 
     @classmethod
     def of_store(cls, store: ImageStore, split: Split) -> Self:
@@ -65,11 +67,18 @@ class Images(Frozen):
             has_patients=manifest.has_patients,
             num_train=len(split.train),
             num_val_patients=_num_patients(store, split) if manifest.has_patients else None,
+            num_unknown_labels=_num_unknown_labels(store, split),
         )
 
 
 def _num_patients(store: ImageStore, split: Split) -> int:
     return int(store.table["patient"].iloc[split.val].nunique())
+
+
+def _num_unknown_labels(store: ImageStore, split: Split) -> dict[str, int]:
+    rows = {"training": split.train, "validation": split.val, "test": split.test}
+    counts = {part: int((~store.is_known_NL[row_N]).sum()) for part, row_N in rows.items()}
+    return {part: count for part, count in counts.items() if count}
 
 
 class Comparison(Frozen):

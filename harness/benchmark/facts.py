@@ -40,6 +40,7 @@ def caption_of(comparison: Comparison, entries: Sequence[Entry], folder: Path) -
         seeds=tuple(seeds),
         commits=tuple(dict.fromkeys(_commit(each) for each in provenances)),
         versions=provenances[0].versions if provenances else {},
+        num_unknown_labels=images.num_unknown_labels,
         made_by=commit_name(*git_state()),
         num_looks=_num_looks(folder, images.split_sha256),
     )
@@ -165,12 +166,17 @@ def _findings_without_figures(scored: Sequence[Scored]) -> list[Problem]:
     if not scored:
         return []
     test, thresholds = scored[0].test, scored[0].thresholds
-    counts, reasons = np.count_nonzero(test.label_NL, axis=0), {}
-    for name, count in zip(test.findings, counts, strict=True):
-        if count == 0:
-            reasons[name] = "no image of the test part has it; left out of every macro mean"
-        elif count == len(test.image_ids):
-            reasons[name] = "every image of the test part has it; left out of every macro mean"
+    reasons, counts = {}, zip(test.num_positives_L, test.num_known_L, strict=True)
+    for name, (num_positives, num_known) in zip(test.findings, counts, strict=True):
+        whose = "" if num_known == len(test.image_ids) else " whose label is known"
+        if num_known == 0:
+            reasons[name] = "no label of the test part is known; left out of every macro mean"
+        elif num_positives == 0:
+            reasons[name] = f"no image of the test part{whose} has it; left out of every macro mean"
+        elif num_positives == num_known:
+            reasons[name] = (
+                f"every image of the test part{whose} has it; left out of every macro mean"
+            )
         elif thresholds is not None and thresholds.get(name) is None:
             reasons[name] = "validation gave no threshold: no F1, sensitivity, specificity or MCC"
     return [Problem(where=name, reason=reason) for name, reason in reasons.items()]

@@ -83,7 +83,8 @@ def join(scores: ForeignScores, part: Labelled) -> Predictions:
         log.info("%s: %s images outside the test part left out", scores.path, f"{num_others:,}")
     return Predictions(
         score_NL=scores.score_NL[row_N],
-        label_NL=part.table[list(part.findings)].to_numpy(dtype=np.bool_),
+        label_NL=part.label_NL,
+        is_known_NL=part.is_known_NL,
         image_ids=images.to_numpy(dtype=np.str_),
         patient_ids=part.table["patient"].to_numpy(dtype=np.str_),
         findings=part.findings,

@@ -34,8 +34,8 @@ class Labelled:
     """The images of a test part, and all that is known of them but their pixels.
 
     Attributes:
-        table: A row for each with image, patient, age, sex, view and a bool column per finding, as
-            in `ImageStore.table`.
+        table: A row for each with image, patient, age, sex, view and a column per finding, bool or
+            nullable boolean, as in `ImageStore.table`.
         source: What the labels were read from, for messages.
         labels_sha256: Of the label table, unpacked.
     """
@@ -48,6 +48,17 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def label_NL(self) -> NDArray[np.bool_]:  # noqa: N802
+        """bool, N x L; False where a label is not known."""
+        labels = self.table[list(self.findings)]
+        return labels.astype("boolean").fillna(False).to_numpy(dtype=np.bool_)
+
+    @property
+    def is_known_NL(self) -> NDArray[np.bool_]:  # noqa: N802
+        """bool, N x L: which labels are known."""
+        return self.table[list(self.findings)].notna().to_numpy(dtype=np.bool_)
 
     @cached_property
     def sha256(self) -> str:

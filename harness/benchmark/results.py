@@ -87,6 +87,7 @@ class ThresholdFigure(Frozen):
         seeds: What each seed's run was scored with; None where validation gave none.
         low, high: Mean over seeds of the 95 % bootstrap interval.
         num_positives: Validation images with the finding.
+        num_unknown: Validation images whose label of it is not known: they had no say.
         oracle: Mean over seeds of the threshold with the best F1 on test: never applied, shown.
     """
 
@@ -94,6 +95,7 @@ class ThresholdFigure(Frozen):
     low: float | None
     high: float | None
     num_positives: int
+    num_unknown: int = 0
     oracle: float | None
 
 
@@ -159,6 +161,7 @@ class Subgroup(Frozen):
     Attributes:
         attribute: `sex`, `age` or `view`.
         group: Such as `F`, `40-59`, `AP`.
+        num_unknown: As `Results.num_unknown`, of the group.
         figures: Scope to `auroc`, `sensitivity`, `specificity` of the group.
         gaps: The same, group minus rest, on the same resamples; `Estimate.seeds` per seed too.
     """
@@ -168,6 +171,7 @@ class Subgroup(Frozen):
     num_images: int
     num_patients: int
     num_positives: dict[str, int]
+    num_unknown: dict[str, int] = Field(default_factory=dict)
     figures: dict[Scope, dict[Metric, Estimate]]
     gaps: dict[Scope, dict[Metric, Estimate]]
 
@@ -266,6 +270,7 @@ class Caption(Frozen):
 
     Attributes:
         commits: Code that made the runs; `-dirty` where it had uncommitted changes.
+        num_unknown_labels: Of each part that has some: `training`, `validation`, `test`.
         made_by: Code that computed the figures.
         num_looks: How often this test part has been scored, by the audit file; None where there is
             no such file.
@@ -284,8 +289,19 @@ class Caption(Frozen):
     seeds: tuple[int, ...]
     commits: tuple[str, ...]
     versions: dict[str, str] = Field(default_factory=dict)
+    num_unknown_labels: dict[str, int] = Field(default_factory=dict)
     made_by: str = ""
     num_looks: int | None = None
+
+    @property
+    def has_patients(self) -> bool:
+        """False where the source names no patients: each image then stood for one."""
+        return self.num_images is None or self.num_patients is not None
+
+    @property
+    def unit(self) -> Literal["patient", "image"]:
+        """What the intervals of the thresholds are over."""
+        return "patient" if self.has_patients else "image"
 
 
 class Problem(Frozen):
@@ -301,6 +317,8 @@ class Results(Frozen):
     Attributes:
         unit: What was resampled: `patient`, or `image` on request.
         num_positives: Test images with each finding, in the order of the findings.
+        num_unknown: Test images whose label of a finding is not known, over which its figures pass;
+            a finding without such is not there.
         reproduce: Key of the published row that is set beside ours finding by finding.
         problems: The reasons of all gaps.
     """
@@ -311,6 +329,7 @@ class Results(Frozen):
     unit: Literal["patient", "image"] = "patient"
     num_resamples: int
     num_positives: dict[str, int]
+    num_unknown: dict[str, int] = Field(default_factory=dict)
     rows: tuple[Row, ...]
     published: tuple[PublishedRow, ...] = ()
     reproduce: str | None = None

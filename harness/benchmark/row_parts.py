@@ -28,7 +28,7 @@ from harness.core.predictions import Predictions
 from harness.core.seeds import derive_seed
 from harness.evaluation.calibration import reliability
 from harness.evaluation.intervals import Interval
-from harness.evaluation.metrics import BoolArray, FloatArray, OperatingPoints, operating_points
+from harness.evaluation.metrics import BoolArray, FloatArray, OperatingPoints, points_per_finding
 from harness.evaluation.resampling import Resamples
 from harness.evaluation.subgroups import Cases, Group, groups
 from harness.evaluation.temperature import apply_temperature, fit_temperature
@@ -37,6 +37,20 @@ from harness.evaluation.thresholds import tune_thresholds
 
 SUBGROUP_METRICS = ("auroc", "sensitivity", "specificity")
 CALIBRATION_METRICS = ("ece", "brier")
+
+# Counts -----------------------------------------------------------------------------------------
+
+
+def num_positives(predictions: Predictions) -> dict[str, int]:
+    """Images with each finding, in the order of the findings."""
+    return dict(zip(predictions.findings, predictions.num_positives_L.tolist(), strict=True))
+
+
+def num_unknown(predictions: Predictions) -> dict[str, int]:
+    """Images whose label of a finding is not known; a finding without such is not there."""
+    num_L = (len(predictions.image_ids) - predictions.num_known_L).tolist()
+    return {name: num for name, num in zip(predictions.findings, num_L, strict=True) if num}
+
 
 # Thresholds -------------------------------------------------------------------------------------
 
@@ -48,18 +62,17 @@ def thresholds_of(scored: Sequence[Scored], num_resamples: int) -> dict[Scope, T
         return {}
     intervals = [_intervals(each, num_resamples) for each in scored]
     oracles = [tune_thresholds(each.test, "f1") for each in scored]
-    num_positives_L = np.count_nonzero(vals[0].label_NL, axis=0)
+    positives, unknown = num_positives(vals[0]), num_unknown(vals[0])
     return {
         finding: ThresholdFigure(
             seeds=tuple((each.thresholds or {}).get(finding) for each in scored),
             low=_mean(found[column][0] for found in intervals),
             high=_mean(found[column][1] for found in intervals),
-            num_positives=int(num_positives),
+            num_positives=positives[finding],
+            num_unknown=unknown.get(finding, 0),
             oracle=_mean(oracle[finding] for oracle in oracles),
         )
-        for column, (finding, num_positives) in enumerate(
-            zip(vals[0].findings, num_positives_L, strict=True)
-        )
+        for column, finding in enumerate(vals[0].findings)
     }
 
 
@@ -67,7 +80,9 @@ def _intervals(scored: Scored, num_resamples: int) -> list[Interval]:
     val, seed = scored.val, derive_seed(0, "bootstrap", "val")
     assert val is not None
     resamples = Resamples.draw(val.patient_ids, num=num_resamples, seed=seed)
-    return threshold_intervals(val.score_NL, val.label_NL, rule=scored.rule, resamples=resamples)
+    return threshold_intervals(
+        val.score_NL, val.label_NL, val.is_known_NL, rule=scored.rule, resamples=resamples
+    )
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -80,7 +95,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def calibration_of(scored: Sequence[Scored], resamples: Resamples) -> Calibration | None:
     """Before and after one temperature per seed, fitted on validation; None where there is none."""
-    vals = [each.val for each in scored if each.val is not None]
+    vals = [each.val for each in scored if each.val and each.val.is_known_NL.any()]
     if len(vals) < len(scored):
         return None
     temperatures = [fit_temperature(val) for val in vals]
@@ -107,9 +122,10 @@ def _calibration_figures(scored: Sequence[Scored], resamples: Resamples) -> dict
 
 
 def _reliability_curve(scored: Sequence[Scored]) -> ReliabilityCurve:
-    score_N1 = np.concatenate([each.test.score_NL.reshape(-1, 1) for each in scored])
-    label_N1 = np.concatenate([each.test.label_NL.reshape(-1, 1) for each in scored])
-    curve = reliability(score_N1, label_N1)
+    tests = [each.test for each in scored]
+    score_N = np.concatenate([test.score_NL[test.is_known_NL] for test in tests])
+    label_N = np.concatenate([test.label_NL[test.is_known_NL] for test in tests])
+    curve = reliability(score_N[:, None], label_N[:, None])
     count_M = curve.count_LM[0]
     is_filled_M = count_M > 0
     return ReliabilityCurve(
@@ -125,11 +141,11 @@ def _reliability_curve(scored: Sequence[Scored]) -> ReliabilityCurve:
 def curves_of(scored: Sequence[Scored]) -> dict[Scope, Curves]:
     """ROC and precision-recall curves of the findings that have them, and their mean."""
     found = {}
-    for column, finding in enumerate(scored[0].test.findings):
-        points = [
-            operating_points(each.test.score_NL[:, column], each.test.label_NL[:, column])
-            for each in scored
-        ]
+    points_SL = [
+        points_per_finding(each.test.score_NL, each.test.label_NL, each.test.is_known_NL)
+        for each in scored
+    ]
+    for finding, points in zip(scored[0].test.findings, zip(*points_SL, strict=True), strict=True):
         if points[0].has_both_classes:
             sensitivity_G = np.mean([_sensitivity_at_grid(each) for each in points], axis=0)
             precision_G = np.mean([_precision_at_grid(each) for each in points], axis=0)
@@ -182,15 +198,13 @@ def subgroups_of(
 def _subgroup(
     group: Group, predictions: Predictions, *, inside: Samples, outside: Samples
 ) -> Subgroup:
-    counts = np.count_nonzero(predictions.label_NL, axis=0)
     return Subgroup(
         attribute=group.attribute,
         group=group.name,
         num_images=int(np.count_nonzero(group.rows_N)),
         num_patients=len(np.unique(predictions.patient_ids)),
-        num_positives={
-            name: int(count) for name, count in zip(predictions.findings, counts, strict=True)
-        },
+        num_positives=num_positives(predictions),
+        num_unknown=num_unknown(predictions),
         figures={
             scope: {metric: one.estimate for metric, one in found.items()}
             for scope, found in inside.items()

@@ -81,26 +81,26 @@ def sample(
         scored: At least one seed; all of the same images, those of `resamples`.
         metrics: Which of `core.records.METRICS` and `f1_oracle`.
     """
-    findings, label_NL = scored[0].test.findings, scored[0].test.label_NL
-    has_classes_L = label_NL.any(axis=0) & ~label_NL.all(axis=0)
+    test = scored[0].test
+    findings, has_classes_L = test.findings, test.has_both_classes_L
     values = [_resampled(each, resamples.whole, metrics) for each in scored]
     resampled = [_resampled(each, resamples, metrics) for each in scored]
-    num_units_L = limiting_units(label_NL, resamples)
+    num_units_L = limiting_units(test.label_NL, resamples, test.is_known_NL)
     figures: dict[Scope, dict[Metric, Sample]] = {MACRO: {}, **{name: {} for name in findings}}
     for metric in metrics:
         value_SL = np.array([value[metric][0] for value in values])
         mean_RL = np.mean([each[metric] for each in resampled], axis=0)
         span = SPANS.get(metric, (0.0, 1.0))
-        is_known_L = has_classes_L & ~np.isnan(value_SL).any(axis=0)
-        if not is_known_L.any():
+        has_figure_L = has_classes_L & ~np.isnan(value_SL).any(axis=0)
+        if not has_figure_L.any():
             continue
         for column, finding in enumerate(findings):
-            if is_known_L[column]:
+            if has_figure_L[column]:
                 figures[finding][metric] = Sample(
                     value_SL[:, column], mean_RL[:, column], int(num_units_L[column]), span
                 )
-        macro_S = np.array([mean_known(value_L) for value_L in value_SL[:, is_known_L]])
-        macro_R = resampled_macro(mean_RL, is_known_L)
+        macro_S = np.array([mean_known(value_L) for value_L in value_SL[:, has_figure_L]])
+        macro_R = resampled_macro(mean_RL, has_figure_L)
         figures[MACRO][metric] = Sample(macro_S, macro_R, span=span)
     return {scope: found for scope, found in figures.items() if found}
 
@@ -114,5 +114,6 @@ def _resampled(
         test.label_NL,
         threshold_L=np.array([thresholds.get(name) for name in test.findings], dtype=np.float64),
         resamples=resamples,
+        is_known_NL=test.is_known_NL,
         metrics=metrics,
     )

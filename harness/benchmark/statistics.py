@@ -14,7 +14,14 @@ from harness.benchmark.facts import caption_of, problems_of, row_facts
 from harness.benchmark.measures import is_better
 from harness.benchmark.published import published_rows
 from harness.benchmark.results import MACRO, Difference, Metric, Results, Row, Scope
-from harness.benchmark.row_parts import calibration_of, curves_of, subgroups_of, thresholds_of
+from harness.benchmark.row_parts import (
+    calibration_of,
+    curves_of,
+    num_positives,
+    num_unknown,
+    subgroups_of,
+    thresholds_of,
+)
 from harness.benchmark.sampling import Sample, Samples, sample
 from harness.core.seeds import derive_seed
 from harness.evaluation.comparisons import delong, holm, paired_p, seed_se
@@ -50,6 +57,7 @@ def compute_results(folder: Path, *, progress: Progress = ignore) -> Results:
         rows.append(_row(entry, samples.get(entry.label, {}), cases, resamples, comparison))
     progress(len(entries), len(entries))
     differences = _differences(entries, samples)
+    test = next((scored.test for entry in entries for scored in entry.scored), None)
     is_synthetic, split = comparison.images.is_synthetic, comparison.images.split
     return Results(
         name=comparison.name,
@@ -57,7 +65,8 @@ def compute_results(folder: Path, *, progress: Progress = ignore) -> Results:
         caption=caption_of(comparison, entries, folder),
         unit=comparison.statistics.unit,
         num_resamples=comparison.statistics.resamples,
-        num_positives=_num_positives(entries),
+        num_positives=num_positives(test) if test else {},
+        num_unknown=num_unknown(test) if test else {},
         rows=tuple(
             row.model_copy(update={"differences": differences.get(row.label, {})}) for row in rows
         ),
@@ -74,14 +83,6 @@ def _draw(comparison: Comparison, cases: Cases) -> Resamples:
     unit_ids = cases.patient_ids if unit == "patient" else cases.image_ids
     seed = derive_seed(0, "bootstrap", comparison.images.split_sha256 or "")
     return Resamples.draw(unit_ids, num=comparison.statistics.resamples, seed=seed)
-
-
-def _num_positives(entries: Sequence[Entry]) -> dict[str, int]:
-    tests = (scored.test for entry in entries for scored in entry.scored)
-    if (test := next(tests, None)) is None:
-        return {}
-    counts = np.count_nonzero(test.label_NL, axis=0)
-    return {name: int(count) for name, count in zip(test.findings, counts, strict=True)}
 
 
 def _row(
@@ -167,11 +168,12 @@ def _p_delong(one: Entry, other: Entry, scope: Scope) -> float | None:
         return None
     test = one.scored[0].test
     column = test.findings.index(scope)
+    is_known_N = test.is_known_NL[:, column]
     score_SN, other_SN = (
-        np.array([scored.test.score_NL[:, column] for scored in entry.scored])
+        np.array([scored.test.score_NL[is_known_N, column] for scored in entry.scored])
         for entry in (one, other)
     )
-    return _known(delong(score_SN, other_SN, test.label_NL[:, column]).p)
+    return _known(delong(score_SN, other_SN, test.label_NL[is_known_N, column]).p)
 
 
 def _known(p: float) -> float | None:

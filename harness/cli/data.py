@@ -11,6 +11,9 @@ from harness.console import print_table, progress_bar, say_store
 Root = Annotated[Path, typer.Option("--root", help="Folder of the tables and the images.")]
 Size = Annotated[int, typer.Option(min=16, help="Side of the stored images, in pixels.")]
 MaxBad = Annotated[int, typer.Option(min=0, help="Unreadable images that are borne.")]
+AllowHttp = Annotated[
+    bool, typer.Option("--allow-http", help="Take plain http from another machine.")
+]
 
 data_app = typer.Typer(help="Make image stores, and look into them.", no_args_is_help=True)
 prepare_app = typer.Typer(help="Turn a data set into an image store.", no_args_is_help=True)
@@ -26,9 +29,7 @@ def download_nih(
         str, typer.Option(help="Address of a mirror's folder. Without: the NIH's own share.")
     ] = "",
     at_once: Annotated[int, typer.Option(min=1, max=12, help="Files fetched at a time.")] = 4,
-    allow_http: Annotated[
-        bool, typer.Option("--allow-http", help="Take plain http from another machine.")
-    ] = False,
+    allow_http: AllowHttp = False,
 ) -> None:
     """Fetch the 12 archives of NIH ChestX-ray14 (45 GB) and check them. Run again, it continues.
 
@@ -65,7 +66,8 @@ def prepare_nih(
     size: Size = 256,
     max_bad: MaxBad = 10,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that decode. Without: one per core.")
+        int | None,
+        typer.Option(min=1, help="Threads that decode. Without: one per core, up to 16."),
     ] = None,
 ) -> None:
     """Make an image store of NIH ChestX-ray14. Run again, it continues.
@@ -113,7 +115,7 @@ def prepare_chexpert(
     size: Size = 256,
     max_bad: MaxBad = 10,
 ) -> None:
-    """Make an image store of CheXpert's frontal images; uncertain labels are masked in training.
+    """Make an image store of CheXpert's frontal images; uncertain labels are kept as unknown.
 
     Example: harness data prepare chexpert --root CheXpert-v1.0-small --out chexpert-256
     """
@@ -132,18 +134,37 @@ def _prepare(reader: str, root: Path, out: Path, size: int, max_bad: int) -> Non
 
 @prepare_app.command("chestmnist")
 def prepare_chestmnist(
-    file: Annotated[Path, typer.Option("--file", help="chestmnist.npz, or one of 64 to 224 px.")],
     out: Out,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="chestmnist.npz, or one of 64 to 224 px. Without: fetched."),
+    ] = None,
+    size: Annotated[int, typer.Option(help="Which to fetch: 28, 64, 128 or 224 px.")] = 28,
+    base: Annotated[
+        str, typer.Option(help="Address of a mirror's folder. Without: MedMNIST's own record.")
+    ] = "",
+    allow_http: AllowHttp = False,
 ) -> None:
     """Make an image store of ChestMNIST, whose split is a random one and not NIH's official.
 
-    Example: harness data prepare chestmnist --file chestmnist_64.npz --out chestmnist-64
+    Example: harness data prepare chestmnist --size 64 --out chestmnist-64
     """
-    from harness.data.chestmnist import prepare_chestmnist
+    from harness.data.chestmnist import PackAddress, prepare_chestmnist
+    from harness.data.http_ranges import Terms
 
-    store = prepare_chestmnist(file, out)
+    address = PackAddress(size, base, Terms(allow_http=allow_http))
+    with progress_bar("MB") as progress:
+        store = prepare_chestmnist(
+            file.resolve() if file else None,
+            out.resolve(),
+            address=address,
+            progress=lambda done, total: progress(done // 10**6, total // 10**6),
+        )
+    print(store.manifest.attribution)
     for note in store.manifest.notes:
         print(f"note: {note}")
+    if file is None and (pack := store.path.parent / address.name).exists():
+        print(f"fetched {pack}, which the store does not need")
     say_store(store)
 
 
@@ -170,7 +191,9 @@ def phantom(
 @data_app.command("show")
 def show(
     store: Annotated[Path, typer.Argument(help="An image store.")],
-    split: Annotated[str, typer.Option(help="Split whose parts are counted.")] = "official",
+    split: Annotated[
+        str, typer.Option(help="Split whose parts are counted. Without: official, or as_given.")
+    ] = "",
     sheet: Annotated[
         Path | None, typer.Option(help="Where the contact sheet goes; else into the store.")
     ] = None,
@@ -180,26 +203,32 @@ def show(
     Example: harness data show phantom-256
     """
     from harness.data.contact_sheet import contact_sheet, summary_table
-    from harness.data.splits import make_split
+    from harness.data.splits import make_split, usual_split
     from harness.data.store import ImageStore
 
     images = ImageStore.open(store.resolve())
-    made = make_split(images, split)
+    usual = usual_split(images)
+    made = make_split(images, split or usual)
     table = summary_table(images, made)
     print_table([str(table.index.name or ""), *table.columns], table.reset_index().values.tolist())
+    if not images.manifest.has_patients:
+        print("the source names no patients: whether one is in two parts cannot be told")
     print(f"split {made.name} {made.sha256[:12]}")
     path = sheet.resolve() if sheet else images.path / "contact_sheet.png"
     contact_sheet(images).save(path)
     print(f"wrote {path}")
-    print(f"next: harness spaces, then harness search NAME --data {images.path} --trials 60")
+    setting = "" if usual == "official" else f" --set data.split={usual}"
+    search = f"harness search NAME --data {images.path} --trials 60{setting}"
+    print(f"next: harness spaces, then {search}")
 
 
 @data_app.command("check")
 def check(
     store: Annotated[Path, typer.Argument(help="An image store.")],
     split: Annotated[
-        str, typer.Option(help="Split between whose parts leaks are looked for.")
-    ] = "official",
+        str,
+        typer.Option(help="Split whose parts must not leak. Without: official, or as_given."),
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; else the store itself.")
     ] = None,
@@ -209,11 +238,12 @@ def check(
     Example: harness data check /data/stores/nih-256
     """
     from harness.data.checks import check_store, write_report
+    from harness.data.splits import usual_split
     from harness.data.store import ImageStore
 
     images = ImageStore.open(store.resolve())
     with progress_bar("images") as progress:
-        report = check_store(images, split=split, progress=progress)
+        report = check_store(images, split=split or usual_split(images), progress=progress)
     rows = [[check.title, check.verdict, check.summary] for check in report.checks.values()]
     print_table(["check", "verdict", "what was found"], rows)
     for path in write_report(report, images, out.resolve() if out else images.path):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -82,6 +82,25 @@ def count_of(trials: str) -> tuple[int, bool]:
     if not number.isdecimal() or int(number) < 1:
         raise HarnessError(f"--trials {trials}: give a number such as 60, or +20 for 20 more")
     return int(number), text.startswith("+")
+
+
+def speedups_of(name: str) -> Any:
+    """The name of a speed-up, checked.
+
+    Raises:
+        HarnessError: There is no such one.
+    """
+    from typing import get_args
+
+    from harness.core.errors import did_you_mean
+    from harness.core.machine import Speedups
+
+    names = ("auto", *get_args(Speedups))
+    if name not in names:
+        raise HarnessError(
+            f"--speedups {name}: give one of {', '.join(names)}{did_you_mean(name, names)}"
+        )
+    return name
 
 
 def checked_name(name: str) -> str:

@@ -20,6 +20,7 @@ from harness.cli.options import (
     settings_of,
     space_of,
     spaces_of,
+    speedups_of,
     writable,
 )
 from harness.console import (
@@ -108,6 +109,12 @@ def train(
         list[str] | None, typer.Option("--set", help="Change a value: --set optim.lr=1e-4")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    speedups: Annotated[
+        str, typer.Option(help="On a GPU: auto, none, compile, graphs or both.")
+    ] = "auto",
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell where the time of the first epoch goes.")
+    ] = False,
     seed: Seed = 0,
 ) -> None:
     """Train one recipe here and now, without Ray, Optuna or MLflow.
@@ -117,11 +124,14 @@ def train(
     from harness.core.machine import Machine
     from harness.core.records import EpochReport
 
+    means = speedups_of(speedups)
     chosen = space_of(space, {})
     recipe = chosen.recipe(chosen.default_values())
     with in_set():
         recipe = recipe.with_values(settings_of(settings or []))
     from harness.data.store import ImageStore  # takes seconds, so a mistake above is told first
+    from harness.training.means import unwatched
+    from harness.training.profile import Profile
     from harness.trial import run_trial
 
     images = ImageStore.open(data.resolve())
@@ -132,11 +142,17 @@ def train(
         auroc = f"val AUROC {epoch.metrics['val/auroc_macro']:.4f}"
         print(f"epoch {epoch.epoch}/{recipe.train.epochs}  {'  '.join(shown)}  {auroc}")
 
-    machine = Machine(store=images.path, num_threads=threads)
-    record = run_trial(recipe, machine, out.resolve(), report)
+    machine = Machine(store=images.path, num_threads=threads, speedups=means)
+    seen = Profile(out.resolve())
+    watch = seen.watch if profile else unwatched
+    record = run_trial(recipe, machine, out.resolve(), report, watch=watch)
     score = record.val.macro["auroc"]
     shown = "-" if score is None else f"{score:.4f}"
     print(f"kept epoch {record.best_epoch}: val AUROC {shown}\nwrote {out.resolve()}")
+    if seen.is_written:
+        print(f"wrote {seen.page} and {seen.trace.name}")
+    elif profile:
+        print("no profile: the run had been trained before, so no epoch was left to watch")
 
 
 def winners(

@@ -34,13 +34,14 @@ class LockedError(HarnessError):
 
 
 @contextmanager
-def held(path: Path, *, wait_s: float = 0.0) -> Iterator[None]:
+def held(path: Path, *, of: Path | None = None, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lock `path`, a file that is made where there is none.
 
     On a file system that has no locks a warning is logged, and nothing is held.
 
     Args:
         path: The lock file; whoever reads it sees process, host and time of the holder.
+        of: What is locked, for messages; by default the folder of the lock file.
         wait_s: How long to wait for another holder to let go.
 
     Raises:
@@ -51,7 +52,7 @@ def held(path: Path, *, wait_s: float = 0.0) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("a+", encoding="utf-8")
     with stream:
-        _wait_for(stream, path, wait_s)
+        _wait_for(stream, path, of or path.parent, wait_s)
         _write_holder(stream)
         try:
             yield
@@ -78,16 +79,16 @@ def holder_of(path: Path) -> str:
         return "another process"
 
 
-def _wait_for(stream: IO[str], path: Path, wait_s: float) -> None:
+def _wait_for(stream: IO[str], path: Path, of: Path, wait_s: float) -> None:
     deadline = time.monotonic() + max(wait_s, SHORTEST_WAIT_S)
     is_told = False
     while not _try(stream, fcntl.LOCK_EX):
         if time.monotonic() >= deadline:
             raise LockedError(
-                f"{path.parent}: in use by {holder_of(path)}; wait for it, or end that process"
+                f"{of}: in use by {holder_of(path)}; wait for it, or end that process"
             )
         if wait_s > SHORTEST_WAIT_S and not is_told:
-            log.info("%s: waiting for %s", path.parent, holder_of(path))
+            log.info("%s: waiting for %s", of, holder_of(path))
             is_told = True
         time.sleep(POLL_S)
 

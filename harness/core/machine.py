@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+Speedups = Literal["none", "compile", "graphs", "both"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
@@ -13,8 +15,12 @@ class Machine:
         store: Absolute path of the image store.
         device: `auto` takes a GPU where there is one.
         num_threads: Threads of torch on the CPU; more processes than cores slow each other.
+        speedups: `compile` compiles a network once per process, `graphs` makes a step one launch
+            of a CUDA graph, `both` does both; numbers change by rounding, as they do from one GPU
+            to another. `auto` is `none`, until `python -m harness.speed.gpu` says that it pays.
     """
 
     store: Path
     device: Literal["auto", "cpu", "cuda"] = "auto"
     num_threads: int = 1
+    speedups: Literal["auto"] | Speedups = "auto"

@@ -64,7 +64,10 @@ class EpochReport(Frozen):
 
 
 class FindingMetrics(Frozen):
-    """The figures of one finding; None where it has no positives (or no negatives)."""
+    """The figures of one finding; None where it has no positives (or no negatives).
+
+    They are over `num_images`: those whose label of the finding is known.
+    """
 
     num_positives: int
     num_images: int
@@ -92,6 +95,7 @@ class Evaluation(Frozen):
         part: `val` or `test`.
         findings: Figures per finding.
         macro: Mean of each metric over the findings that have it; None where none has.
+        num_images: All of them, whatever is known of their labels.
         left_out: Findings without positives (or negatives), left out of every macro mean.
     """
 

@@ -40,6 +40,13 @@ class ArchiveBook:
         entry = {"identity": _identity(archive), "is_done": is_done, "note": note}
         write_json(self._path, self._entries() | {archive.name: entry})
 
+    def reopen(self) -> None:
+        """Let every archive be read again."""
+        entries = self._entries()
+        if entries:
+            again = {name: entry | {"is_done": False} for name, entry in entries.items()}
+            write_json(self._path, again)
+
     def _entries(self) -> dict[str, dict[str, Any]]:
         return dict(read_json(self._path)) if self._path.exists() else {}
 

@@ -38,11 +38,12 @@ def images_in(
 ) -> Iterator[tuple[int, IO[bytes]]]:
     """The row and the content of each wanted image, in the order of the archive.
 
+    A name that stands in it twice comes twice.
+
     Args:
         rows: The row of each image that is wanted, by its name.
         report: Is filled on the way.
     """
-    seen: set[str] = set()
     try:
         with (
             _LimitedGzip(archive, "rb") as stream,
@@ -51,10 +52,9 @@ def images_in(
             while (member := members.next()) is not None:
                 members.members = []  # type: ignore[attr-defined]  # else it keeps them all
                 name = PurePosixPath(member.name).name
-                if reason := _objection(member, is_twice=name in seen):
+                if reason := _objection(member):
                     report.passed_over.append(f"{member.name} ({reason})")
                 elif name in rows and member.isfile():
-                    seen.add(name)
                     content = members.extractfile(member)
                     assert content is not None
                     yield rows[name], content
@@ -64,12 +64,10 @@ def images_in(
         report.damage = f"{type(error).__name__}: {error}"
 
 
-def _objection(member: tarfile.TarInfo, *, is_twice: bool) -> str:
+def _objection(member: tarfile.TarInfo) -> str:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
         return "its path leads out of the archive"
-    if is_twice:
-        return "a second file of this name"
     return "" if member.isfile() or member.isdir() else "neither a file nor a folder"
 
 

@@ -8,7 +8,10 @@ torchvision's own functions.
 Shapes: B images, H x W stored pixels, P = `input_px`.
 """
 
+import dataclasses
+import importlib.util
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -143,6 +146,15 @@ def _draw_boxes(
     return torch.cat((start_2B, size_2B)).T.contiguous()
 
 
+def joined(parts: Sequence[AugmentParameters]) -> AugmentParameters:
+    """The parameters of several batches that are changed at once; all drawn by one recipe."""
+    fields: dict[str, Tensor | None] = {}
+    for field in dataclasses.fields(AugmentParameters):
+        values = [getattr(part, field.name) for part in parts]
+        fields[field.name] = None if values[0] is None else torch.cat(values)
+    return AugmentParameters(**fields)
+
+
 # Applying -----------------------------------------------------------------------------------
 
 
@@ -151,6 +163,9 @@ def apply_parameters(
     image_B1HW: Tensor, parameters: AugmentParameters, *, data: DataRecipe
 ) -> Tensor:
     """The uint8 images, changed as the parameters say: float32 in [0, 1], (B, 1, P, P)."""
+    cropped = _in_loop(image_B1HW, parameters, data.input_px)
+    if cropped is not None:
+        return _jitter(cropped, parameters)
     if parameters.box_B4 is None:
         image = eval_cut(image_B1HW, data)
     else:
@@ -185,6 +200,28 @@ def _jitter(image: Tensor, parameters: AugmentParameters) -> Tensor:
     mean = image.mean(dim=(-2, -1), keepdim=True)
     image = image.mul_(contrast).add_((1 - contrast) * mean).clamp_(0, 1)
     return image.mul_(after).clamp_(max=1)
+
+
+def _in_loop(image_B1HW: Tensor, parameters: AugmentParameters, input_px: int) -> Tensor | None:
+    """The boxes, resized and flipped by a compiled loop: all the same bits, in a fifth of the time.
+
+    None on a GPU, for small images, where much is reduced, and on a node without numba.
+    """
+    size_px = max(image_B1HW.shape[-2:])
+    if image_B1HW.is_cuda or max(size_px, input_px) <= SMALL_PX or parameters.box_B4 is None:
+        return None
+    if importlib.util.find_spec("numba") is None:
+        return None
+    from harness.data.crop import MOST_REDUCED, crop  # takes a second, for its compiler
+
+    if size_px > MOST_REDUCED * input_px:
+        return None
+    flip_B = parameters.flip_B
+    if flip_B is None:
+        flip_B = torch.zeros(len(image_B1HW), dtype=torch.bool)
+    image_BHW = image_B1HW[:, 0].contiguous().numpy()
+    crop_BPP = crop(image_BHW, parameters.box_B4.numpy(), flip_B.numpy(), input_px)
+    return torch.from_numpy(crop_BPP)[:, None]
 
 
 def _crop_and_resize(image_B1HW: Tensor, box_B4: Tensor, input_px: int) -> Tensor:

@@ -19,6 +19,8 @@ from harness.core.seeds import derive_seed
 GPU_MEMORY_PART = 4
 """Images stay on the GPU where they take at most one part in four of its free memory."""
 COPY_IMAGES = 1024
+TOGETHER_IMAGES = 256
+"""On a GPU so many images are augmented at once, whatever the batches are that they belong to."""
 
 
 class Images(Protocol):
@@ -44,7 +46,13 @@ class LabelledImages(Protocol):
 
 
 class Batches:
-    """Batches of the images at `index_N`, in order or in a new order each epoch."""
+    """Batches of the images at `index_N`, in order or in a new order each epoch.
+
+    Attributes:
+        num_together: Batches that are best changed at once (`training/feed.py`).
+    """
+
+    together_images = TOGETHER_IMAGES
 
     def __init__(
         self,
@@ -64,6 +72,8 @@ class Batches:
         self.batch_size = batch_size
         self.device = torch.device(device)
         self.seed = seed
+        is_gpu = self.device.type == "cuda"
+        self.num_together = max(1, self.together_images // batch_size) if is_gpu else 1
         self._store = store
         self._index_N = np.asarray(index_N, dtype=np.int64)
         label_NL = np.asarray(store.label_NL[self._index_N], dtype=np.float32)
@@ -106,16 +116,18 @@ class Batches:
     def _read(self, row_B: NDArray[np.int64]) -> Tensor:
         """The images at rows of the index, on the host: pinned where they go to a GPU."""
         images = self._store.images
-        image_B1HW = torch.empty(
-            (len(row_B), 1, *images.shape[1:]),
-            dtype=torch.uint8,
-            pin_memory=self.device.type == "cuda",
-        )
-        target_BHW = image_B1HW[:, 0].numpy()
+        if isinstance(images, np.memmap):
+            images = np.asarray(images)  # each row of a memmap would be a memmap: twice the time
+        shape = (len(row_B), *images.shape[1:])
+        if self.device.type == "cuda":
+            image_BHW = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        else:
+            image_BHW = torch.from_numpy(np.empty(shape, dtype=np.uint8))  # in large pages
+        target_BHW = image_BHW.numpy()
         place_B = self._index_N[row_B]
         for row in np.argsort(place_B):  # the disk is read in one direction
             target_BHW[row] = images[place_B[row]]
-        return image_B1HW
+        return image_BHW[:, None]
 
     def _do_images_fit(self) -> bool:
         if self.device.type != "cuda":

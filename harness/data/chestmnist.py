@@ -8,21 +8,28 @@ figures on it are not comparable with those on `official`.
 """
 
 import hashlib
+import math
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
+from harness.core.files import check_space
 from harness.core.findings import FINDINGS
+from harness.data.download import Progress, download, remote_file
+from harness.data.http_ranges import TERMS, Terms
 from harness.data.manifest import StoreOrigin
-from harness.data.partial_store import finished_store
+from harness.data.preparing import making
+from harness.data.rows_file import RowsFile, create_rows
 from harness.data.split_lists import PARTS
-from harness.data.store import ImageStore, write_store
+from harness.data.store import ImageStore, complete_store
 
 PUBLISHED = {
     "chestmnist.npz": "02c8a6516a18b556561a56cbdd36c4a8",
@@ -30,7 +37,10 @@ PUBLISHED = {
     "chestmnist_128.npz": "db107e5590b27930b62dbaf558aebee3",
     "chestmnist_224.npz": "45bd33e6f06c3e8cdb481c74a89152aa",
 }
-"""MD5s of the files of MedMNIST v3, https://zenodo.org/records/10519652."""
+"""MD5s of the files of MedMNIST v3."""
+SIZES_PX = (28, 64, 128, 224)
+NUM_IMAGES = 112_120
+RECORD_URL = "https://zenodo.org/records/10519652"
 
 COLUMNS = (
     "Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia",
@@ -54,52 +64,139 @@ NOTES = (
 CHUNK_BYTES = 2**26
 
 
+@dataclass(frozen=True)
+class PackAddress:
+    """Where a pack is fetched.
+
+    Attributes:
+        size_px: Side of its images, one of `SIZES_PX`.
+        base: Address of a folder that holds the packs under their own names; by default the
+            record of MedMNIST.
+        terms: What is borne of the server.
+    """
+
+    size_px: int = SIZES_PX[0]
+    base: str = ""
+    terms: Terms = TERMS
+
+    @property
+    def name(self) -> str:
+        """The name of the pack.
+
+        Raises:
+            HarnessError: There is none of this size.
+        """
+        if self.size_px not in SIZES_PX:
+            known = ", ".join(map(str, SIZES_PX))
+            raise HarnessError(f"ChestMNIST has no images of {self.size_px} px; known: {known}")
+        return "chestmnist.npz" if self.size_px == 28 else f"chestmnist_{self.size_px}.npz"
+
+    @property
+    def url(self) -> str:
+        if self.base:
+            return f"{self.base.rstrip('/')}/{self.name}"
+        return f"{RECORD_URL}/files/{self.name}?download=1"
+
+
 def prepare_chestmnist(
-    file: Path, out: Path, *, published: Mapping[str, str] = PUBLISHED
+    file: Path | None,
+    out: Path,
+    *,
+    address: PackAddress = PackAddress(),
+    published: Mapping[str, str] = PUBLISHED,
+    progress: Progress | None = None,
 ) -> ImageStore:
     """The image store at `out` of a pack, made or, if done, opened.
 
     Args:
-        file: `chestmnist.npz` or a larger one, as published.
+        file: `chestmnist.npz` or a larger one, as published; None to have it fetched to the folder
+            of `out`, where it stays.
+        address: Where it is fetched.
         published: MD5s of the files that are taken.
+        progress: Called with the bytes that have arrived, and all.
 
     Raises:
-        HarnessError: There is no such file, it is none of the published ones, or `out` holds
-            something else.
+        HarnessError: There is no such file, it cannot be had or is none of the published ones,
+            `out` holds something else, or another process makes it.
+        DiskFullError: There is no room.
     """
-    file, out = Path(file).resolve(), Path(out).resolve()
-    inputs = {"chestmnist": _checked_md5(file, published)}
-    store = finished_store(out, inputs)
-    if store is not None:
-        return store
-    unpacked = out.with_name(f".{out.name}.unpacked.npy")
+    out = Path(out).resolve()
+    md5 = published[address.name] if file is None else _checked_md5(Path(file), published)
+    inputs = {"chestmnist": md5}
+    with making(out, inputs) as store:
+        if store is not None:
+            return store
+        if file is None:
+            file = fetch_pack(out.parent, address, published, progress=progress)
+        return _make(Path(file), out, inputs)
+
+
+def fetch_pack(
+    folder: Path,
+    address: PackAddress,
+    published: Mapping[str, str] = PUBLISHED,
+    *,
+    progress: Progress | None = None,
+) -> Path:
+    """A pack in `folder`, fetched unless it is there, whole and with its MD5.
+
+    Raises:
+        HarnessError: It cannot be had.
+        DiskFullError: There is no room for it and a store beside it.
+    """
+    path, md5 = folder / address.name, published[address.name]
+    if path.is_file() and _md5_of(path) == md5:
+        return path
+    remote = remote_file(address.name, md5, address.url, address.terms)
+    check_space(folder, remote.num_bytes + NUM_IMAGES * address.size_px**2)
+    download([remote], folder, terms=address.terms, progress=progress)
+    return path
+
+
+def _make(file: Path, out: Path, inputs: dict[str, str]) -> ImageStore:
+    """Unpack into a folder beside `out`, begun anew each time, and move it there."""
+    unpacked = out.with_name(f".{out.name}.unpacked")
+    shutil.rmtree(unpacked, ignore_errors=True)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        unpacked.mkdir(parents=True)
         with zipfile.ZipFile(file) as pack:
-            images = _unpack(pack, unpacked)
+            _unpack(pack, unpacked / "images.npy")
             table = _table(pack)
-        origin = _origin(inputs, size_px=images.shape[1])
-        return write_store(out, images=images, table=table, boxes=None, origin=origin)
+        with RowsFile(unpacked / "images.npy") as images:
+            complete_store(
+                unpacked,
+                images=cast("NDArray[np.uint8]", images),  # is asked for slices alone
+                table=table,
+                boxes=None,
+                origin=_origin(inputs, size_px=images.shape[1]),
+            )
+        unpacked.rename(out)
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise HarnessError(f"{file}: not a pack of ChestMNIST ({error})") from None
     finally:
-        unpacked.unlink(missing_ok=True)
+        shutil.rmtree(unpacked, ignore_errors=True)
+    return ImageStore.open(out)
 
 
 def _checked_md5(file: Path, published: Mapping[str, str]) -> str:
     known = ", ".join(published)
     if not file.is_file():
         raise HarnessError(
-            f"{file}: no such file; fetch one of {known} from https://zenodo.org/records/10519652"
+            f"{file}: no such file; give one of {known} from {RECORD_URL}, or none to have it "
+            "fetched"
         )
-    with file.open("rb") as stream:
-        md5 = hashlib.file_digest(stream, "md5").hexdigest()
+    md5 = _md5_of(file)
     if md5 not in published.values():
         raise HarnessError(
             f"{file}: its MD5 {md5} is that of none of {known}; it is cut off, changed or of "
-            "another version: fetch it again from https://zenodo.org/records/10519652"
+            f"another version: fetch it again from {RECORD_URL}"
         )
     return md5
+
+
+def _md5_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest()
 
 
 def _origin(inputs: dict[str, str], size_px: int) -> StoreOrigin:
@@ -131,20 +228,21 @@ def _table(pack: zipfile.ZipFile) -> pd.DataFrame:
     }).join(labels)  # fmt: skip
 
 
-def _unpack(pack: zipfile.ZipFile, path: Path) -> NDArray[np.uint8]:
+def _unpack(pack: zipfile.ZipFile, path: Path) -> None:
     """The images of all parts in one array on the disk: at 224 px they are 5.6 GB."""
     shapes = [_header(pack, f"{part}_images") for part in PARTS]
-    num_images = sum(shape[0] for shape in shapes)
-    images = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.uint8, shape=(num_images, *shapes[0][1:])
-    )
+    if len({shape[1:] for shape in shapes}) > 1 or len(shapes[0]) != 3:
+        raise ValueError(f"images of {' and '.join(map(str, shapes))}")
+    shape = (sum(shape[0] for shape in shapes), *shapes[0][1:])
+    check_space(path, math.prod(shape))
+    create_rows(path, shape)
     start = 0
-    for part in PARTS:
-        for rows in _rows(pack, f"{part}_images"):
-            images[start : start + len(rows)] = rows
-            start += len(rows)
-    images.flush()
-    return images
+    with RowsFile(path) as images:
+        for part in PARTS:
+            for rows in _rows(pack, f"{part}_images"):
+                images.write(start, rows)
+                start += len(rows)
+        images.sync()
 
 
 # Arrays of an .npz file, a piece at a time ------------------------------------------------------

@@ -30,17 +30,17 @@ BOX_WIDTH_PX = 2
 def summary_table(store: ImageStore, split: Split) -> pd.DataFrame:
     """Counts with the columns train, val and test.
 
-    The rows are images, patients, `No Finding` and every finding (its positive images).
+    The rows are images, patients where the source names them, `No Finding` and every finding (its
+    positive images).
     """
     columns = {}
     for part in PARTS:
         row = getattr(split, part)
         label_NL = store.label_NL[row]
-        counts = {
-            "images": len(row),
-            "patients": store.table["patient"].iloc[row].nunique(),
-            NO_FINDING: int(np.logical_not(label_NL.any(axis=1)).sum()),
-        }
+        counts = {"images": len(row)}
+        if store.manifest.has_patients:
+            counts["patients"] = store.table["patient"].iloc[row].nunique()
+        counts[NO_FINDING] = int(np.logical_not(label_NL.any(axis=1)).sum())
         columns[part] = counts | dict(zip(store.findings, label_NL.sum(axis=0), strict=True))
     return pd.DataFrame(columns).astype(int)
 
@@ -108,8 +108,10 @@ def _draw_title(sheet: Image.Image, store: ImageStore) -> None:
         right = left + draw.textlength("SYNTHETIC", _font(22)) + 24
         draw.rounded_rectangle((left, MARGIN_PX - 6, right, MARGIN_PX + 28), 8, WARNING)
         draw.text((left + 12, MARGIN_PX + 11), "SYNTHETIC", BACKGROUND, _font(22), anchor="lm")
+    num_patients = store.table["patient"].nunique()
+    whose = f"{num_patients:,}" if manifest.has_patients else "unknown"
     counts = (
-        f"{len(store):,} images of {store.table['patient'].nunique():,} patients, "
+        f"{len(store):,} images of {whose} patients, "
         f"{manifest.size_px} x {manifest.size_px} px, {len(store.boxes):,} boxes, "
         f"store {store.fingerprint[:12]}"
     )

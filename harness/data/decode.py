@@ -41,7 +41,7 @@ def decode_gray(file: Path | IO[bytes], size_px: int) -> NDArray[np.uint8]:
         OSError, ValueError and others of `BROKEN_FILE`: The file is not a readable image, is
             longer than `MAX_FILE_BYTES` or has more than `MAX_PIXELS`.
     """
-    return to_square(gray_pixels(read_content(file)), size_px)
+    return to_square(gray_pixels(content_of(file)), size_px)
 
 
 def gray_pixels(data: bytes) -> NDArray[np.uint8]:
@@ -92,7 +92,7 @@ def num_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def read_content(file: Path | IO[bytes]) -> bytes:
+def content_of(file: Path | IO[bytes]) -> bytes:
     """The bytes of a file.
 
     Raises:
@@ -101,7 +101,7 @@ def read_content(file: Path | IO[bytes]) -> bytes:
     """
     if isinstance(file, Path):
         with file.open("rb") as stream:
-            return read_content(stream)
+            return content_of(stream)
     data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"the file is longer than the {megabytes(MAX_FILE_BYTES)} that are read")

@@ -1,29 +1,26 @@
-"""Many image files to the rows of a store, in processes that share two files on the disk.
+"""Many image files to the rows of a store, in threads that share two files on the disk.
 
 Pixels go to one file of rows. A mark for each row goes to the other, after its pixels are on the
-disk for good, so that whatever ends the work, and whenever, what is marked is done. Imports neither
-pandas nor torch: worker processes start with this file alone.
+disk for good, so that whatever ends the work, and whenever, what is marked is done. Threads are
+enough: what takes time (reading, inflating, filters, resizing) lets go of the interpreter, and a
+process would need 60 MB for the compiler of the filters alone.
 """
 
-import ctypes
-import os
-import signal
+import io
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
-from multiprocessing import get_context, parent_process
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 import numpy as np
 
-from harness.core.errors import HarnessError
 from harness.data.archives import ArchiveReport, images_in
-from harness.data.decode import BROKEN_FILE, decode_gray
+from harness.data.contents import Contents
+from harness.data.decode import BROKEN_FILE, content_of, decode_gray
 from harness.data.rows_file import RowsFile
 
 CHUNK_IMAGES = 128
@@ -33,8 +30,8 @@ POLL_S = 0.2
 TO_DO, DONE, FAILED = range(3)
 """Marks of a row."""
 
-Job = tuple[int, Path | IO[bytes]]
-"""The row of an image, and its file."""
+Job = tuple[int, Path | IO[bytes] | str]
+"""The row of an image, and its file, or why it cannot be had."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Outcome:
 
 
 class Source(Protocol):
-    """Where images come from: what one process works through."""
+    """Where images come from: what one thread works through."""
 
     def jobs(self, outcome: Outcome) -> Generator[Job, None, None]: ...
 
@@ -80,14 +77,25 @@ class Files:
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive, and the row of each image that is wanted from it."""
+    """An archive, the row of each image that is wanted from it, and what those rows have."""
 
     path: Path
     rows: Mapping[str, int]
+    contents: Contents
 
     def jobs(self, outcome: Outcome) -> Generator[Job, None, None]:
         outcome.archive = self.path
-        yield from images_in(self.path, self.rows, outcome.report)
+        for row, member in images_in(self.path, self.rows, outcome.report):
+            try:
+                content = content_of(member)
+            except BROKEN_FILE as error:
+                yield row, _reason(error, member)
+                continue
+            claim = self.contents.claim(row, content)
+            if claim == "new":
+                yield row, io.BytesIO(content)
+            elif claim == "other":
+                yield row, f"a second file of this name, with other content, in {self.path.name}"
 
 
 def decode_all(
@@ -96,39 +104,35 @@ def decode_all(
     """Decode every source into the rows of `target`; outcomes come in any order.
 
     Args:
-        is_over: Called every now and then; True ends the work early.
+        is_over: Called at first, and every now and then; True ends the work early.
 
     Raises:
         DiskFullError: There is no space left; what is marked is done.
-        HarnessError: A worker process died.
     """
-    if num_workers == 1:
-        yield from (decode_source(source, target, is_over=is_over) for source in sources)
+    if is_over():
         return
-    # Forked children would inherit the threads' locks of a parent that has torch loaded.
-    context = get_context("spawn")
-    flag = context.RawValue(ctypes.c_bool, False)
-    pool = ProcessPoolExecutor(
-        num_workers, mp_context=context, initializer=_start_worker, initargs=(flag,)
-    )
-    try:
-        pending = {pool.submit(_decode_in_worker, source, target) for source in sources}
-        while pending:
-            done, pending = wait(pending, timeout=POLL_S, return_when=FIRST_COMPLETED)
-            flag.value = is_over()
-            yield from (future.result() for future in done)
-    except BrokenProcessPool:
-        raise HarnessError(
-            "a decoding process died, as when memory ends; what is done is kept: "
-            "run it again, with fewer --workers"
-        ) from None
-    finally:
-        flag.value = True
-        pool.shutdown(cancel_futures=True)
+    ended = threading.Event()
+    with ThreadPoolExecutor(num_workers) as pool:
+        try:
+            pending = {
+                pool.submit(decode_source, source, target, is_over=ended.is_set)
+                for source in sources
+            }
+            while pending:
+                done, pending = wait(pending, timeout=POLL_S, return_when=FIRST_COMPLETED)
+                if is_over():
+                    ended.set()
+                yield from (future.result() for future in done)
+        finally:
+            ended.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def decode_source(source: Source, target: Target, *, is_over: Callable[[], bool]) -> Outcome:
     """Decode one source into the rows of `target`, until it ends or all is over.
+
+    Args:
+        is_over: Called before each image.
 
     Raises:
         DiskFullError: There is no space left; what is marked is done.
@@ -140,8 +144,9 @@ def decode_source(source: Source, target: Target, *, is_over: Callable[[], bool]
         closing(source.jobs(outcome)) as jobs,
     ):
         while not (outcome.is_whole or is_over()):
-            chunk = list(_decoded(islice(jobs, CHUNK_IMAGES), pixels))
-            outcome.is_whole = len(chunk) < CHUNK_IMAGES
+            wanted = takewhile(lambda _: not is_over(), islice(jobs, CHUNK_IMAGES))
+            chunk = list(_decoded(wanted, pixels))
+            outcome.is_whole = len(chunk) < CHUNK_IMAGES and not is_over()
             pixels.sync()
             for row, reason in chunk:
                 marks.write(row, np.full(1, FAILED if reason else DONE, dtype=np.uint8))
@@ -152,6 +157,9 @@ def decode_source(source: Source, target: Target, *, is_over: Callable[[], bool]
 def _decoded(jobs: Iterable[Job], pixels: RowsFile) -> Iterator[tuple[int, str]]:
     """Each row, and why its image failed, or an empty string once its pixels are written."""
     for row, file in jobs:
+        if isinstance(file, str):
+            yield row, file
+            continue
         try:
             gray_HW = decode_gray(file, pixels.shape[1])
         except BROKEN_FILE as error:
@@ -167,28 +175,3 @@ def _reason(error: BaseException, file: Path | IO[bytes]) -> str:
     if isinstance(file, Path):
         text = text.replace(str(file), file.name)
     return f"{type(error).__name__}: {text}"
-
-
-# Worker processes -------------------------------------------------------------------------------
-
-_flag: Any = None
-"""Shared with the parent: true once all is over."""
-
-
-def _start_worker(flag: Any) -> None:
-    """Leave an interrupt to the parent, and end when the parent does, even by a kill."""
-    global _flag
-    _flag = flag
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def _decode_in_worker(source: Source, target: Target) -> Outcome:
-    return decode_source(source, target, is_over=lambda: bool(_flag.value))

@@ -8,6 +8,7 @@ import hashlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,14 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.core.files import check_space, naming_a_full_disk
 from harness.core.locks import held
-from harness.data.http_ranges import TERMS, Terms, UnavailableError, check_address, rest_of
+from harness.data.http_ranges import (
+    TERMS,
+    Terms,
+    UnavailableError,
+    check_address,
+    length_of,
+    rest_of,
+)
 
 NUM_AT_ONCE = 4
 HASH_BYTES = 2**22
@@ -72,6 +80,25 @@ def download(
             f"{folder}: {len(named)} of {len(files)} files could not be had: "
             f"{', '.join(named[:NUM_NAMED])}{more}; what has arrived is kept: run it again"
         )
+
+
+def remote_file(name: str, md5: str, url: str, terms: Terms = TERMS) -> RemoteFile:
+    """A file whose length its server is asked for, as often as `terms` bear.
+
+    Raises:
+        HarnessError: The address is not safe, or the server does not say.
+    """
+    check_address(url, terms)
+    wait_s = terms.wait_s
+    for num_left in reversed(range(terms.num_tries)):
+        try:
+            return RemoteFile(name, length_of(url, terms), md5, url)
+        except UnavailableError as error:
+            if error.is_final or not num_left:
+                raise HarnessError(f"{name} could not be had: {error}; run it again") from None
+            time.sleep(min(max(wait_s, error.wait_s), terms.max_wait_s))
+            wait_s *= 2
+    raise AssertionError("a file is tried at least once")
 
 
 def _run_all(

@@ -105,6 +105,26 @@ def rest_of(
         yield place, _pieces(response, num_bytes - place)
 
 
+def length_of(url: str, terms: Terms) -> int:
+    """Bytes of a file by the word of its server, of which only the first is asked for.
+
+    Raises:
+        UnavailableError: The server does not answer, refuses, or does not say.
+        HarnessError: It redirects to an address that is not safe.
+    """
+    request = urllib.request.Request(url, headers=HEADERS | {"Range": "bytes=0-0"})
+    opener = urllib.request.build_opener(_CheckedRedirects(terms))
+    with _naming_troubles():
+        response = opener.open(request, timeout=terms.timeout_s)
+    with response:
+        is_part = response.status == http.client.PARTIAL_CONTENT
+        told = response.headers.get("Content-Range" if is_part else "Content-Length", "")
+        length = told.rpartition("/")[2].strip()
+        if not length.isdecimal() or int(length) == 0:
+            raise UnavailableError(f"{url} does not say how long the file is", is_final=True)
+        return int(length)
+
+
 def _pieces(response: IO[bytes], num_left: int) -> Iterator[bytes]:
     while num_left:
         with _naming_troubles():

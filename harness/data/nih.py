@@ -6,13 +6,11 @@ images in `images/`, in `images_001/images/` and so on as in the Kaggle copy, or
 archives `images_001.tar.gz` and so on, which are read without being unpacked.
 """
 
+import filecmp
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
@@ -25,7 +23,8 @@ from harness.data.nih_tables import (
     read_boxes,
     read_label_table,
 )
-from harness.data.partial_store import PartialStore, Progress, finished_store
+from harness.data.partial_store import Progress
+from harness.data.preparing import SourceTable, prepare_store
 from harness.data.store import ImageStore, empty_boxes
 
 LABEL_TABLE = "Data_Entry_2017_v2020.csv"
@@ -45,31 +44,6 @@ ATTRIBUTION = (
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class Release:
-    """A release, read and checked; the images are only listed.
-
-    Attributes:
-        label_version: Which of the tables that go round this is.
-        table: The rows and columns of `ImageStore.table`, in the order of the label table.
-        boxes: The rows of `ImageStore.boxes`.
-        files: Where each image is, in the order of the rows: its file, why it has none, or None
-            where no folder has it.
-        archives: Archives that may have the images that no folder has.
-        inputs: SHA-256 of each file that was read.
-        notes: What was cleaned.
-    """
-
-    label_file: Path
-    label_version: str
-    table: pd.DataFrame
-    boxes: pd.DataFrame
-    files: dict[str, Path | str | None]
-    archives: tuple[Path, ...]
-    inputs: dict[str, str]
-    notes: tuple[str, ...]
-
-
 def prepare_nih(
     root: Path,
     out: Path,
@@ -83,7 +57,7 @@ def prepare_nih(
 
     Args:
         size_px: Side of the stored squares.
-        num_workers: Processes that decode; by default one per processor.
+        num_workers: Threads that decode; by default one per processor.
         max_bad: Images that may be missing or unreadable; they are left out and listed in the
             manifest.
         progress: Called with the number of images that are done, and of all.
@@ -95,34 +69,17 @@ def prepare_nih(
     root, out = Path(root).resolve(), Path(out).resolve()
     if size_px < MIN_SIZE_PX:
         raise HarnessError(f"the size of the images is {size_px} px; give {MIN_SIZE_PX} or more")
-    release = read_release(root)
-    inputs = release.inputs | {"size_px": str(size_px)}
-    store = finished_store(out, inputs)
-    if store is not None:
-        num_failed = len(store.manifest.failures)
-        logger.info("%s: already prepared, %d images, %d left out", out, len(store), num_failed)
-        return store
-    partial = PartialStore.begin(out, inputs=inputs, num_images=len(release.table), size_px=size_px)
-    if not partial.is_complete:
-        failures = partial.fill(
-            release.files,
-            archives=release.archives,
-            max_bad=max_bad,
-            num_workers=num_workers,
-            progress=progress,
-        )
-        for image, reason in failures.items():
-            logger.warning("%s: left out (%s)", image, reason)
-        partial.complete(
-            table=release.table,
-            boxes=release.boxes,
-            failures=failures,
-            origin=_origin(release, inputs, partial.notes),
-        )
-    return partial.publish()
+    return prepare_store(
+        read_release(root),
+        out,
+        size_px=size_px,
+        max_bad=max_bad,
+        num_workers=num_workers,
+        progress=progress,
+    )
 
 
-def read_release(root: Path) -> Release:
+def read_release(root: Path) -> SourceTable:
     """Read and check the label table, the lists and the boxes in `root`; list the images.
 
     Raises:
@@ -149,29 +106,19 @@ def read_release(root: Path) -> Release:
     version = label_version(table, label_file)
     for note in (f"labels {version}", *notes):
         logger.info("%s: %s", label_file, note)
-    return Release(
-        label_file=label_file,
-        label_version=version,
-        table=table,
-        boxes=boxes,
-        files={image: found.get(image) for image in table["image"]},
-        archives=tuple(archives),
-        inputs={file.name: sha256_of_file(file) for file in inputs_files},
-        notes=notes,
-    )
-
-
-def _origin(release: Release, inputs: dict[str, str], notes: tuple[str, ...]) -> StoreOrigin:
-    return StoreOrigin(
+    inputs = {file.name: sha256_of_file(file) for file in inputs_files}
+    origin = StoreOrigin(
         source="nih",
         is_synthetic=False,
-        label_version=release.label_version,
-        labels_sha256=inputs[release.label_file.name],
+        label_version=version,
+        labels_sha256=inputs[label_file.name],
         attribution=ATTRIBUTION,
         inputs=inputs,
         box_frame_px=BOX_FRAME_PX,
-        notes=release.notes + notes,
+        notes=notes,
     )
+    files = {image: found.get(image) for image in table["image"]}
+    return SourceTable(table, files, origin, boxes, tuple(archives))
 
 
 # Finding the files ------------------------------------------------------------------------------
@@ -205,15 +152,27 @@ def find_images(root: Path) -> dict[str, Path | str]:
     """Every PNG file in the folders of the release by its name, or why it is not to be read.
 
     A folder may be a link to where the images are kept; an image may not, since what a link leads
-    to was not in the release.
+    to was not in the release. Nor may one of which two folders have different files.
     """
     found: dict[str, Path | str] = {}
+    looked_into: set[Path] = set()
     for pattern in IMAGE_FOLDERS:
         folders = [root] if pattern == "." else sorted(root.glob(pattern))
         for folder in filter(Path.is_dir, folders):
+            if folder.resolve() in looked_into:
+                continue
+            looked_into.add(folder.resolve())
             for name, file in _images_of(folder):
-                found.setdefault(name, file)
+                found[name] = _one_of(found[name], file, root) if name in found else file
     return found
+
+
+def _one_of(first: Path | str, second: Path | str, root: Path) -> Path | str:
+    """The first of two files of one name, or why neither is to be read: that they differ."""
+    if isinstance(first, str) or isinstance(second, str) or filecmp.cmp(first, second, False):
+        return first
+    places = [str(path.parent.relative_to(root)) for path in (first, second)]
+    return f"files of this name in {places[0]} and {places[1]} differ"
 
 
 def find_archives(root: Path) -> list[Path]:

@@ -5,6 +5,7 @@ It lies in a hidden folder beside the store that it will become:
     .nih-256.partial/images.npy          every image of the source, a row each
     .nih-256.partial/work/inputs.json    what it is made from; the last file that `begin` writes
     .nih-256.partial/work/marks.npy      uint8, DONE for every row whose pixels are in images.npy
+    .nih-256.partial/work/contents.npy   which file of an archive each row has its pixels from
     .nih-256.partial/work/archives.json  archives that were read to their end
     .nih-256.partial/manifest.json       written when all is decided; then only renames are left
 """
@@ -20,8 +21,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
-from harness.core.files import check_space, read_json, write_atomic, write_json
+from harness.core.files import check_space, read_json, write_json
 from harness.data.archive_book import ArchiveBook
+from harness.data.contents import Contents, create_contents
 from harness.data.decode import num_cpus
 from harness.data.decoding import (
     CHUNK_IMAGES,
@@ -35,7 +37,7 @@ from harness.data.decoding import (
     decode_all,
 )
 from harness.data.manifest import Failure, StoreOrigin, read_manifest
-from harness.data.rows_file import RowsFile, create_rows
+from harness.data.rows_file import RowsFile, copy_rows, create_rows
 from harness.data.store import ImageStore, complete_store
 
 Progress = Callable[[int, int], None]
@@ -44,7 +46,8 @@ Progress = Callable[[int, int], None]
 Found = Mapping[str, Path | str | None]
 """Each image in the order of the rows: its file, why it has none, or None for one not found."""
 
-COPY_ROWS = 1024
+MAX_WORKERS = 16
+"""Threads by default at most: from there on they wait for one another and for the disk."""
 logger = logging.getLogger(__name__)
 
 
@@ -57,6 +60,7 @@ class PartialStore:
         self.images_file = folder / "images.npy"
         self._kept_file = folder / "work" / "kept.npy"
         self._marks_file = folder / "work" / "marks.npy"
+        self._contents_file = folder / "work" / "contents.npy"
         self._book = ArchiveBook(folder / "work" / "archives.json")
         self._inputs_file = folder / "work" / "inputs.json"
 
@@ -105,7 +109,7 @@ class PartialStore:
             files: Where each image is.
             archives: Where images that were not found may be; read only if there are any.
             max_bad: Images that may fail.
-            num_workers: Processes; by default one per processor.
+            num_workers: Threads; by default one per processor, and no more than `MAX_WORKERS`.
 
         Returns:
             The images that failed, and why.
@@ -114,24 +118,23 @@ class PartialStore:
             HarnessError: More than `max_bad` images failed or an archive is damaged; those that
                 are done stay done.
         """
-        mark_N = self._marks()
-        mark_N[mark_N == FAILED] = TO_DO
-        self._write_marks(mark_N)
-        if mark_N.any():
-            logger.info("%s: continues, %d of %d are done", self.out, mark_N.sum(), len(mark_N))
         archives = archives if None in files.values() else ()
-        absent = _absent(files, mark_N, may_be_found=bool(archives))
-        self._check_failures(absent, max_bad)
+        with Contents(self._contents_file) as contents:
+            mark_N = self._begin_again(contents)
+            absent = _absent(files, mark_N, may_be_found=bool(archives))
+            self._check_failures(absent, max_bad)
 
-        def is_over() -> bool:
-            mark_N = self._marks()
-            if progress:
-                progress(int(np.count_nonzero(mark_N)) + len(absent), len(mark_N))
-            return int(np.count_nonzero(mark_N == FAILED)) + len(absent) > max_bad
+            def is_over() -> bool:
+                mark_N = self._marks()
+                if progress:
+                    progress(int(np.count_nonzero(mark_N)) + len(absent), len(mark_N))
+                return int(np.count_nonzero(mark_N == FAILED)) + len(absent) > max_bad
 
-        sources = [*_files_to_do(files, mark_N), *self._archives_to_do(archives, files, mark_N)]
-        num_workers = max(1, min(num_workers or num_cpus(), len(sources)))
-        outcomes = self._decode(sources, num_workers, is_over)
+            sources = [
+                *_files_to_do(files, mark_N),
+                *self._archives_to_do(archives, files, contents),
+            ]
+            outcomes = self._decode(sources, num_workers, is_over)
         names = list(files)
         failures = {
             names[row]: reason for outcome in outcomes for row, reason in outcome.failures.items()
@@ -156,7 +159,7 @@ class PartialStore:
         self._kept_file.unlink(missing_ok=True)
         if failures:
             is_kept_N = ~table["image"].isin(list(failures)).to_numpy()
-            _copy_rows(self.images_file, is_kept_N, self._kept_file)
+            copy_rows(self.images_file, is_kept_N, self._kept_file)
             pixels_file = self._kept_file
             table = table[is_kept_N]
         named = tuple(Failure(image=image, reason=reason) for image, reason in failures.items())
@@ -182,8 +185,8 @@ class PartialStore:
         """What the folder was begun with; None where nothing in it can be continued."""
         if self.is_complete:
             return read_manifest(self.folder).inputs
-        has_both = self._inputs_file.exists() and self._marks_file.exists()
-        return dict(read_json(self._inputs_file)) if has_both else None
+        needed = (self._inputs_file, self._marks_file, self._contents_file)
+        return dict(read_json(self._inputs_file)) if all(map(Path.exists, needed)) else None
 
     def _create(self, inputs: dict[str, str], num_images: int, size_px: int) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -191,7 +194,24 @@ class PartialStore:
         self._inputs_file.parent.mkdir(parents=True)
         create_rows(self.images_file, (num_images, size_px, size_px))
         create_rows(self._marks_file, (num_images,))
+        create_contents(self._contents_file, num_images)
         write_json(self._inputs_file, inputs)
+
+    def _begin_again(self, contents: Contents) -> NDArray[np.uint8]:
+        """The marks of each row, once those that were not stored for good are to do again.
+
+        Where two archives had different files of one name, all are read again: any of them may have
+        been mended.
+        """
+        mark_N, disputed_N = self._marks(), contents.disputed_N
+        if disputed_N.any():
+            self._book.reopen()
+        mark_N[(mark_N == FAILED) | disputed_N] = TO_DO
+        self._write_marks(mark_N)
+        contents.forget(mark_N == TO_DO)
+        if mark_N.any():
+            logger.info("%s: continues, %d of %d are done", self.out, mark_N.sum(), len(mark_N))
+        return mark_N
 
     def _marks(self) -> NDArray[np.uint8]:
         with RowsFile(self._marks_file) as marks:
@@ -202,10 +222,12 @@ class PartialStore:
             marks.write(0, mark_N)
 
     def _decode(
-        self, sources: Sequence[Source], num_workers: int, is_over: Callable[[], bool]
+        self, sources: Sequence[Source], num_workers: int | None, is_over: Callable[[], bool]
     ) -> list[Outcome]:
         """What came of every source; archives that gave all they have are noted on the way."""
         outcomes = []
+        num_workers = num_workers or min(num_cpus(), MAX_WORKERS)
+        num_workers = max(1, min(num_workers, len(sources)))
         target = Target(self.images_file, self._marks_file)
         for outcome in decode_all(sources, target, num_workers=num_workers, is_over=is_over):
             outcomes.append(outcome)
@@ -215,15 +237,13 @@ class PartialStore:
         return outcomes
 
     def _archives_to_do(
-        self, archives: Sequence[Path], files: Found, mark_N: NDArray[np.uint8]
+        self, archives: Sequence[Path], files: Found, contents: Contents
     ) -> list[Source]:
-        rows = {
-            image: row
-            for row, (image, file) in enumerate(files.items())
-            if file is None and mark_N[row] == TO_DO
-        }
-        to_do = [path for path in archives if not self._book.has_all_of(path)] if rows else []
-        return [Archive(path, rows) for path in to_do]
+        """Those that were not read to their end: also where all is there, since they may differ."""
+        rows = {image: row for row, (image, file) in enumerate(files.items()) if file is None}
+        return [
+            Archive(path, rows, contents) for path in archives if not self._book.has_all_of(path)
+        ]
 
     def _check_failures(self, failures: dict[str, str], max_bad: int) -> None:
         if len(failures) <= max_bad:
@@ -234,20 +254,6 @@ class PartialStore:
             f"--max-bad allows: {', '.join(named)}{', ...' if len(failures) > 3 else ''}; mend "
             "them or raise --max-bad, then run it again: what is done is kept"
         )
-
-
-def finished_store(out: Path, inputs: dict[str, str]) -> ImageStore | None:
-    """The store at `out` where it is finished, or None where nothing is there.
-
-    Raises:
-        HarnessError: It was made from other inputs, or something else lies there.
-    """
-    if not out.exists():
-        return None
-    difference = first_difference(read_manifest(out).inputs, inputs)
-    if difference:
-        raise HarnessError(f"{out}: made with {difference}; choose another --out")
-    return ImageStore.open(out)
 
 
 def first_difference(theirs: dict[str, str], ours: dict[str, str]) -> str:
@@ -292,22 +298,3 @@ def _refuse_damaged(outcomes: Sequence[Outcome]) -> None:
             f"{', '.join(sorted(damaged))}: damaged or cut off; fetch it again (`harness data "
             "download nih` checks every archive), then run this again: what is done is kept"
         )
-
-
-def _copy_rows(source: Path, is_kept_N: NDArray[np.bool_], path: Path) -> None:
-    """Some rows of an array in a file of their own, written whole or not at all."""
-
-    def write(partial: Path) -> None:
-        with RowsFile(source) as pixels:
-            create_rows(partial, (int(np.count_nonzero(is_kept_N)), *pixels.shape[1:]))
-            with RowsFile(partial) as copy:
-                place = 0
-                for start in range(0, len(is_kept_N), COPY_ROWS):
-                    is_kept = is_kept_N[start : start + COPY_ROWS]
-                    kept = pixels[start : start + len(is_kept)][is_kept]
-                    copy.write(place, kept)
-                    place += len(kept)
-                copy.sync()
-
-    check_space(path, source.stat().st_size)
-    write_atomic(path, write)

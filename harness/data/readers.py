@@ -9,7 +9,7 @@ findings are then the store's, and the tests in `tests/contracts` cover it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from harness.core.files import sha256_of_file
 from harness.core.recipe import problems_of
 from harness.data.manifest import StoreOrigin
 from harness.data.nih_tables import clean_ages, count_note
-from harness.data.partial_store import PartialStore, Progress, finished_store
-from harness.data.store import FOLDS, ImageStore, empty_boxes
+from harness.data.partial_store import Progress
+from harness.data.preparing import SourceTable, prepare_store
+from harness.data.store import FOLDS, ImageStore
 
 TABLE_FILE = "labels.csv"
 OPTIONAL = ("patient", "age", "sex", "view", "part")
@@ -43,21 +44,6 @@ CHEXPERT = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class SourceTable:
-    """A source, read and checked; its images are only listed.
-
-    Attributes:
-        table: The rows and columns of `ImageStore.table`.
-        files: The file of each image in the order of the rows; None where there is none.
-        origin: What the store's manifest says; its `inputs` are hashes of the tables.
-    """
-
-    table: pd.DataFrame
-    files: dict[str, Path | None]
-    origin: StoreOrigin
-
-
 def prepare(
     reader: str,
     root: Path,
@@ -74,7 +60,7 @@ def prepare(
         reader: A name of `READERS`.
         size_px: Side of the stored squares.
         max_bad: Images that may be missing or unreadable; they are left out and listed.
-        num_workers: Processes that decode; by default one per processor.
+        num_workers: Threads that decode; by default one per processor.
         progress: Called with the number of images that are done, and of all.
 
     Raises:
@@ -83,18 +69,15 @@ def prepare(
     """
     root, out = Path(root).resolve(), Path(out).resolve()
     source = READERS[reader](root)
-    inputs = source.origin.inputs | {"size_px": str(size_px)}
-    store = finished_store(out, inputs)
-    if store is not None:
-        return store
-    partial = PartialStore.begin(out, inputs=inputs, num_images=len(source.table), size_px=size_px)
-    if not partial.is_complete:
-        failures = partial.fill(
-            source.files, max_bad=max_bad, num_workers=num_workers, progress=progress
-        )
-        origin = source.origin.model_copy(update={"inputs": inputs, "box_frame_px": size_px})
-        partial.complete(table=source.table, boxes=empty_boxes(), failures=failures, origin=origin)
-    return partial.publish()
+    origin = source.origin.model_copy(update={"box_frame_px": size_px})
+    return prepare_store(
+        replace(source, origin=origin),
+        out,
+        size_px=size_px,
+        max_bad=max_bad,
+        num_workers=num_workers,
+        progress=progress,
+    )
 
 
 # A folder of the user's own ---------------------------------------------------------------------
@@ -128,7 +111,12 @@ def read_folder(root: Path) -> SourceTable:
 
 
 def read_chexpert(root: Path) -> SourceTable:
-    """CheXpert's frontal images; uncertain labels (-1) are unknown, unmentioned ones negative."""
+    """CheXpert's frontal images; uncertain labels (-1) are unknown, unmentioned ones negative.
+
+    `root` is laid out as CheXpert-v1.0-small is: train.csv and valid.csv beside the folders train
+    and valid. The full-size release comes in batches, whose patients belong into these two folders.
+    The labels of its test set, which were published later, are read where they lie in test.csv.
+    """
     paths = [root / name for name in CHEXPERT_PARTS if (root / name).exists()]
     if root / "train.csv" not in paths or root / "valid.csv" not in paths:
         raise HarnessError(f"{root}: CheXpert has train.csv and valid.csv here")

@@ -1,4 +1,4 @@
-"""`RowsFile`: a .npy file of bytes that many processes fill, each its own rows.
+"""`RowsFile`: a .npy file of bytes that many threads fill, each its own rows.
 
 It is read and written by position and never mapped into memory: a mapping would count as the
 memory of the process, and a full disk would end it with a signal instead of an error.
@@ -13,7 +13,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.files import naming_a_full_disk
+from harness.core.files import check_space, naming_a_full_disk, write_atomic
+
+COPY_ROWS = 1024
 
 
 class RowsFile:
@@ -42,6 +44,9 @@ class RowsFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         os.close(self._file)
 
     def __len__(self) -> int:
@@ -89,3 +94,26 @@ def create_rows(path: Path, shape: tuple[int, ...]) -> None:
     with naming_a_full_disk(path), path.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
         stream.truncate(stream.tell() + math.prod(shape))
+
+
+def copy_rows(source: Path, is_kept_N: NDArray[np.bool_], path: Path) -> None:
+    """Some rows of an array in a file of their own, written whole or not at all.
+
+    Raises:
+        DiskFullError: There is no space left.
+    """
+
+    def write(partial: Path) -> None:
+        with RowsFile(source) as pixels:
+            create_rows(partial, (int(np.count_nonzero(is_kept_N)), *pixels.shape[1:]))
+            with RowsFile(partial) as copy:
+                place = 0
+                for start in range(0, len(is_kept_N), COPY_ROWS):
+                    is_kept = is_kept_N[start : start + COPY_ROWS]
+                    kept = pixels[start : start + len(is_kept)][is_kept]
+                    copy.write(place, kept)
+                    place += len(kept)
+                copy.sync()
+
+    check_space(path, source.stat().st_size)
+    write_atomic(path, write)

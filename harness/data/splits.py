@@ -55,31 +55,21 @@ class Split:
     sha256: str
 
 
+def usual_split(store: ImageStore) -> str:
+    """`as_given` for a store whose source gives train, val and test itself, else `official`."""
+    return "as_given" if store.table["fold"].isin(("train", "val")).any() else "official"
+
+
 def make_split(store: ImageStore, name: str) -> Split:
     """The split `name` of a store, as `split_table`.
 
     Raises:
-        HarnessError: As `split_table`, with the store's path before it; or labels of val or test,
-            on which metrics and thresholds rest, are not known.
+        HarnessError: As `split_table`, with the store's path before it.
     """
     try:
-        split = split_table(store.table, name, findings=store.findings)
-        _check_known(store, split)
-        return split
+        return split_table(store.table, name, findings=store.findings)
     except HarnessError as error:
         raise HarnessError(f"{store.path}: {error}") from None
-
-
-def _check_known(store: ImageStore, split: Split) -> None:
-    for part in ("val", "test"):
-        num_unknown_L = (~store.is_known_NL[getattr(split, part)]).sum(axis=0)
-        if num_unknown_L.any():
-            finding = store.findings[int(num_unknown_L.argmax())]
-            raise HarnessError(
-                f"the split {split.name!r} has {num_unknown_L.max()} {part} images of which it is "
-                f"not known whether they show {finding}; only training passes over unknown labels, "
-                "so take a split whose val and test have all of them"
-            )
 
 
 def split_table(table: pd.DataFrame, name: str, *, findings: Sequence[str] = FINDINGS) -> Split:

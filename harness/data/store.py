@@ -99,7 +99,7 @@ class ImageStore:
 
     @cached_property
     def is_known_NL(self) -> NDArray[np.bool_]:  # noqa: N802
-        """bool, N x L: which labels are known. In val and test of a split all of them must be."""
+        """bool, N x L: which labels are known; training and every figure pass over the others."""
         return self.table[list(self.findings)].notna().to_numpy(dtype=np.bool_)
 
     @property

@@ -90,7 +90,7 @@ def delong(score_a_SN: ScoreArray, score_b_SN: ScoreArray, label_N: BoolArray) -
     Args:
         score_a_SN: One model's scores, N or S x N.
         score_b_SN: The other's; it may have another number of seeds.
-        label_N: Labels.
+        label_N: Labels; of images whose label is known.
     """
     num_positives = int(np.count_nonzero(label_N))
     num_negatives = len(label_N) - num_positives

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from harness.core.errors import HarnessError
 from harness.core.predictions import Predictions
 from harness.core.records import METRICS, Evaluation, FindingMetrics
 from harness.evaluation.calibration import ece
 from harness.evaluation.metrics import (
-    BoolArray,
+    Confusion,
     FloatArray,
     brier,
     confusion,
@@ -23,8 +24,9 @@ def evaluate(
 ) -> Evaluation:
     """Every metric of every finding, and its mean over the findings that have it.
 
-    A finding without positives or without negatives has no metrics, is named in `left_out` and
-    counts in no mean. One without a threshold has only the metrics that need none.
+    A finding without positives or without negatives, as one of which no label is known, has no
+    metrics, is named in `left_out` and counts in no mean. One without a threshold has only the
+    metrics that need none.
 
     Args:
         predictions: Scores and labels of one part.
@@ -42,12 +44,11 @@ def evaluate(
             f"{len(predictions.findings)} findings"
         )
     values = _metrics(predictions, thresholds)
-    num_images = len(predictions.image_ids)
-    num_positives_L = np.count_nonzero(predictions.label_NL, axis=0)
+    num_positives_L, num_known_L = predictions.num_positives_L, predictions.num_known_L
     findings = {
         name: FindingMetrics(
             num_positives=int(num_positives_L[column]),
-            num_images=num_images,
+            num_images=int(num_known_L[column]),
             threshold=thresholds[name],
             **{metric: _number(value_L[column]) for metric, value_L in values.items()},
         )
@@ -56,13 +57,15 @@ def evaluate(
     return Evaluation(
         part=part,
         threshold_rule=rule,
-        num_images=num_images,
+        num_images=len(predictions.image_ids),
         num_patients=len(np.unique(predictions.patient_ids)),
         findings=findings,
         macro={metric: _number(mean_known(values[metric])) for metric in METRICS},
         left_out=tuple(
             name
-            for name, is_kept in zip(predictions.findings, _has_classes(predictions), strict=True)
+            for name, is_kept in zip(
+                predictions.findings, predictions.has_both_classes_L, strict=True
+            )
             if not is_kept
         ),
     )
@@ -72,10 +75,10 @@ def _metrics(
     predictions: Predictions, thresholds: Mapping[str, float | None]
 ) -> dict[str, FloatArray]:
     """The values of `METRICS` per finding; NaN where undefined, or where a class is missing."""
-    score_NL, label_NL = predictions.score_NL, predictions.label_NL
+    known = (predictions.score_NL, predictions.label_NL, predictions.is_known_NL)
     threshold_L = np.array([thresholds[name] for name in predictions.findings], dtype=np.float64)
-    points = points_per_finding(score_NL, label_NL)
-    tuned = confusion(score_NL, label_NL, threshold_L)
+    points = points_per_finding(*known)
+    tuned, at_half = (_confusion(predictions, at) for at in (threshold_L, 0.5))
     values = {
         "auroc": np.array([each.auroc for each in points]),
         "auprc": np.array([each.auprc for each in points]),
@@ -83,18 +86,17 @@ def _metrics(
         "sensitivity": tuned.sensitivity,
         "specificity": tuned.specificity,
         "mcc": tuned.mcc,
-        "brier": brier(score_NL, label_NL),
-        "ece": ece(score_NL, label_NL),
-        "f1_at_half": confusion(score_NL, label_NL, 0.5).f1,
+        "brier": brier(*known),
+        "ece": ece(*known),
+        "f1_at_half": at_half.f1,
     }
-    is_kept_L = _has_classes(predictions)
+    is_kept_L = predictions.has_both_classes_L
     return {metric: np.where(is_kept_L, value_L, np.nan) for metric, value_L in values.items()}
 
 
-def _has_classes(predictions: Predictions) -> BoolArray:
-    """Per finding, whether it has positives and negatives."""
-    label_NL = predictions.label_NL
-    return np.logical_and(label_NL.any(axis=0), ~label_NL.all(axis=0))
+def _confusion(predictions: Predictions, threshold_L: ArrayLike) -> Confusion:
+    score_NL, label_NL = predictions.score_NL, predictions.label_NL
+    return confusion(score_NL, label_NL, threshold_L, is_known_NL=predictions.is_known_NL)
 
 
 def _number(value: float) -> float | None:

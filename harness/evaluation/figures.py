@@ -30,7 +30,7 @@ from harness.evaluation.metrics import (
     auroc,
     call_positive,
     mean_known,
-    operating_points,
+    points_per_finding,
 )
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -132,7 +132,7 @@ def roc_figure(
         thresholds: Where given, the operating point of each finding is marked.
     """
     figure, panels = _panels(predictions, title, x="False positive rate", y="Sensitivity")
-    value_L = auroc(predictions.score_NL, predictions.label_NL)
+    value_L = auroc(predictions.score_NL, predictions.label_NL, predictions.is_known_NL)
     for panel in panels:
         points = panel.points
         fpr_K, sensitivity_K = points.false_positive_rate, points.sensitivity
@@ -151,7 +151,7 @@ def pr_figure(predictions: Predictions, title: str, thresholds: Thresholds | Non
     The arguments are those of `roc_figure`.
     """
     figure, panels = _panels(predictions, title, x="Recall", y="Precision")
-    value_L = auprc(predictions.score_NL, predictions.label_NL)
+    value_L = auprc(predictions.score_NL, predictions.label_NL, predictions.is_known_NL)
     for panel in panels:
         recall_K, precision_K = panel.points.sensitivity, panel.points.precision
         prevalence = precision_K[-1]
@@ -174,7 +174,7 @@ def reliability_figure(predictions: Predictions, title: str) -> Figure:
     The area of a point grows with the logarithm of the images in its bin.
     """
     figure, panels = _panels(predictions, title, x="Mean score", y="Positive rate")
-    curve = reliability(predictions.score_NL, predictions.label_NL)
+    curve = reliability(predictions.score_NL, predictions.label_NL, predictions.is_known_NL)
     for axes, column, _, _ in panels:
         area_M = 2.0 * np.log2(1 + curve.count_LM[column])
         axes.plot((0, 1), (0, 1), **REFERENCE)
@@ -213,6 +213,9 @@ def _panels(predictions: Predictions, title: str, *, x: str, y: str) -> tuple[Fi
         num_cols=num_cols,
         size_in=(max(4.0, 1.44 * num_cols), 0.8 + 1.55 * num_rows),
     )
+    points_L = points_per_finding(
+        predictions.score_NL, predictions.label_NL, predictions.is_known_NL
+    )
     panels = []
     for column, axes in enumerate(grid.ravel().tolist()):
         if column >= num_findings:
@@ -223,12 +226,19 @@ def _panels(predictions: Predictions, title: str, *, x: str, y: str) -> tuple[Fi
         is_left, is_lowest = column % num_cols == 0, column + num_cols >= num_findings
         axes.set(xlabel=x if is_lowest else "", ylabel=y if is_left else "")
         axes.tick_params(labelleft=is_left, labelbottom=is_lowest)
-        points = operating_points(predictions.score_NL[:, column], predictions.label_NL[:, column])
+        points = points_L[column]
         if points.has_both_classes:
             panels.append(Panel(axes, column, finding, points))
         else:
-            _note(axes, "no negatives" if points.num_positives else "no positives", x=0.03, y=0.98)
+            _note(axes, _missing(points), x=0.03, y=0.98)
     return figure, panels
+
+
+def _missing(points: OperatingPoints) -> str:
+    """Why a finding has no curve."""
+    if points.num_positives:
+        return "no negatives"
+    return "no positives" if points.num_negatives else "no known labels"
 
 
 def _set_up(axes: Axes, finding: str) -> None:

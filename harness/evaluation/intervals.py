@@ -5,6 +5,7 @@ same `Resamples` for both sides. Training seeds are another source of variance, 
 """
 
 from collections.abc import Collection
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +18,7 @@ from harness.evaluation.metrics import (
     FloatArray,
     IntArray,
     ScoreArray,
+    all_known,
     confusion,
     ratio,
 )
@@ -37,6 +39,7 @@ for three, and 13 % for two, of whom no interval could be trusted.
 ALL_METRICS = (*METRICS, "f1_oracle")
 RANKED = ("auroc", "auprc", "f1_oracle")
 TUNED = ("f1", "sensitivity", "specificity", "mcc")
+CALIBRATED = ("brier", "ece")
 
 
 def resampled_metrics(
@@ -45,6 +48,7 @@ def resampled_metrics(
     *,
     threshold_L: ArrayLike,
     resamples: Resamples,
+    is_known_NL: BoolArray | None = None,
     metrics: Collection[str] = ALL_METRICS,
 ) -> dict[str, FloatArray]:
     """Each of `METRICS` in each resample, R x L, as `metrics` would find it on the drawn images.
@@ -59,22 +63,21 @@ def resampled_metrics(
         threshold_L: One threshold per finding, NaN for none (then `f1`, `sensitivity`,
             `specificity` and `mcc` are NaN), or one number for all.
         resamples: Of these N images.
+        is_known_NL: Which labels are known; the others weigh nothing in any resample.
         metrics: Those that are wanted, of `ALL_METRICS`.
     """
     found: dict[str, FloatArray] = {}
-    error_NL = score_NL.astype(np.float64) - label_NL
-    num_images_R1 = resamples.totals(np.ones((len(score_NL), 1)))
+    is_known_NL = all_known(label_NL, is_known_NL)
+    counted_at = partial(confusion, is_known_NL=is_known_NL, count=resamples.totals)
     if not set(RANKED).isdisjoint(metrics):
-        found |= ranking_metrics(score_NL, label_NL, resamples)
+        found |= ranking_metrics(score_NL, label_NL, resamples, is_known_NL)
     if not set(TUNED).isdisjoint(metrics):
-        tuned = confusion(score_NL, label_NL, threshold_L, count=resamples.totals)
+        tuned = counted_at(score_NL, label_NL, threshold_L)
         found |= {name: getattr(tuned, name) for name in TUNED}
     if "f1_at_half" in metrics:
-        found["f1_at_half"] = confusion(score_NL, label_NL, 0.5, count=resamples.totals).f1
-    if "brier" in metrics:
-        found["brier"] = ratio(resamples.totals(error_NL**2), num_images_R1)
-    if "ece" in metrics:
-        found["ece"] = ratio(_calibration_gaps(score_NL, error_NL, resamples), num_images_R1)
+        found["f1_at_half"] = counted_at(score_NL, label_NL, 0.5).f1
+    if not set(CALIBRATED).isdisjoint(metrics):
+        found |= _calibration_metrics(score_NL, label_NL, is_known_NL, resamples)
     return {name: found[name] for name in metrics}
 
 
@@ -127,16 +130,25 @@ def interval(value_R: FloatArray, *, level: float = 0.95, num_units: int | None 
     return float(low), float(high)
 
 
-def limiting_units(label_NL: BoolArray, resamples: Resamples) -> IntArray:
+def limiting_units(
+    label_NL: BoolArray, resamples: Resamples, is_known_NL: BoolArray | None = None
+) -> IntArray:
     """How many units carry the figures of each finding.
 
-    Those with a positive image, or those with a negative one where these are fewer.
+    Those with a positive image, or those with a negative one where these are fewer. Images whose
+    label `is_known_NL` calls unknown are neither.
     """
 
-    def num_with(label_N: BoolArray) -> int:
-        return len(np.unique(resamples.unit_N[label_N]))
+    def num_with(is_counted_N: BoolArray) -> int:
+        return len(np.unique(resamples.unit_N[is_counted_N]))
 
-    return np.array([min(num_with(label_N), num_with(~label_N)) for label_N in label_NL.T])
+    columns = zip(label_NL.T, all_known(label_NL, is_known_NL).T, strict=True)
+    return np.array(
+        [
+            min(num_with(label_N & is_known_N), num_with(~label_N & is_known_N))
+            for label_N, is_known_N in columns
+        ]
+    )
 
 
 def centred(value_R: FloatArray, observed: float) -> FloatArray:
@@ -164,9 +176,17 @@ def _known(value_R: FloatArray) -> FloatArray:
     return known_R if len(known_R) >= LEAST_DEFINED * len(value_R) else known_R[:0]
 
 
-def _calibration_gaps(
-    score_NL: ScoreArray, error_NL: FloatArray, resamples: Resamples
-) -> FloatArray:
-    """Sum over the bins of |sum of scores - positives| in each resample, R x L."""
+def _calibration_metrics(
+    score_NL: ScoreArray, label_NL: BoolArray, is_known_NL: BoolArray, resamples: Resamples
+) -> dict[str, FloatArray]:
+    """`brier` and `ece` of each resample, R x L."""
+    error_NL = np.where(is_known_NL, score_NL.astype(np.float64) - label_NL, 0.0)
+    # Where all labels are known, one column counts the images of every finding.
+    num_images_RL = resamples.totals(is_known_NL[:, :1] if is_known_NL.all() else is_known_NL)
     gap_RC = resamples.totals(error_NL, bin_NL=bins_of(score_NL), num_bins=NUM_BINS)
-    return np.abs(gap_RC).reshape(resamples.num, -1, NUM_BINS).sum(axis=2)
+    # Of each finding the sum over its bins of |sum of scores - positives|.
+    gap_RL = np.abs(gap_RC).reshape(resamples.num, -1, NUM_BINS).sum(axis=2)
+    return {
+        "brier": ratio(resamples.totals(error_NL**2), num_images_RL),
+        "ece": ratio(gap_RL, num_images_RL),
+    }

@@ -2,6 +2,9 @@
 
 Axes: N images, L findings, K distinct scores of one finding. Arrays in, arrays out: nothing here
 picks a threshold (see `thresholds.py`).
+
+A figure of a finding is over the images whose label of it is known. `is_known_NL` tells which these
+are, None that all are; what stands in the scores and labels of the others changes nothing.
 """
 
 from collections.abc import Callable
@@ -14,6 +17,11 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 ScoreArray = NDArray[np.floating]
+
+
+def all_known(label_NL: BoolArray, is_known_NL: BoolArray | None) -> BoolArray:
+    """The mask itself, and where there is none one that is True everywhere (and takes no room)."""
+    return np.broadcast_to(True, label_NL.shape) if is_known_NL is None else is_known_NL
 
 
 def call_positive(score: ScoreArray, threshold: ArrayLike) -> BoolArray:
@@ -88,7 +96,7 @@ class OperatingPoints:
 
 
 def operating_points(score_N: ScoreArray, label_N: BoolArray) -> OperatingPoints:
-    """The counts at every distinct score of one finding.
+    """The counts at every distinct score of one finding, of images whose label is known.
 
     Raises:
         ValueError: A score is not finite.
@@ -111,33 +119,46 @@ def operating_points(score_N: ScoreArray, label_N: BoolArray) -> OperatingPoints
     )
 
 
-def points_per_finding(score_NL: ScoreArray, label_NL: BoolArray) -> list[OperatingPoints]:
+def points_per_finding(
+    score_NL: ScoreArray, label_NL: BoolArray, is_known_NL: BoolArray | None = None
+) -> list[OperatingPoints]:
     """The `operating_points` of each finding: one sort, shared by all that needs the order."""
-    columns = zip(score_NL.T, label_NL.T, strict=True)
-    return [operating_points(score_N, label_N) for score_N, label_N in columns]
+    columns = zip(score_NL.T, label_NL.T, all_known(label_NL, is_known_NL).T, strict=True)
+    return [
+        operating_points(score_N[is_known_N], label_N[is_known_N])
+        for score_N, label_N, is_known_N in columns
+    ]
 
 
-def auroc(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
+def auroc(
+    score_NL: ScoreArray, label_NL: BoolArray, is_known_NL: BoolArray | None = None
+) -> FloatArray:
     """Area under the ROC curve per finding; NaN where positives or negatives are missing.
 
     The share of (positive, negative) pairs in the right order, ties counting half: Mann-Whitney's
     U with midranks (Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747).
     """
-    return np.array([points.auroc for points in points_per_finding(score_NL, label_NL)])
+    points_L = points_per_finding(score_NL, label_NL, is_known_NL)
+    return np.array([points.auroc for points in points_L])
 
 
-def auprc(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
+def auprc(
+    score_NL: ScoreArray, label_NL: BoolArray, is_known_NL: BoolArray | None = None
+) -> FloatArray:
     """Average precision per finding, the sum of recall steps x precision; NaN without positives.
 
     No interpolation between points, as in scikit-learn's `average_precision_score`; the linear
     one is too optimistic (Davis & Goadrich 2006, doi:10.1145/1143844.1143874).
     """
-    return np.array([points.auprc for points in points_per_finding(score_NL, label_NL)])
+    points_L = points_per_finding(score_NL, label_NL, is_known_NL)
+    return np.array([points.auprc for points in points_L])
 
 
-def macro_auroc(score_NL: ScoreArray, label_NL: BoolArray) -> float:
+def macro_auroc(
+    score_NL: ScoreArray, label_NL: BoolArray, is_known_NL: BoolArray | None = None
+) -> float:
     """Mean AUROC over the findings that have one; NaN where none has."""
-    return mean_known(auroc(score_NL, label_NL))
+    return mean_known(auroc(score_NL, label_NL, is_known_NL))
 
 
 def mean_known(value_L: FloatArray) -> float:
@@ -199,6 +220,7 @@ def confusion(
     label_NL: BoolArray,
     threshold_L: ArrayLike,
     *,
+    is_known_NL: BoolArray | None = None,
     count: Callable[[BoolArray], NDArray[np.number]] = count_images,
 ) -> Confusion:
     """Counts at `score >= threshold`.
@@ -207,24 +229,30 @@ def confusion(
         score_NL: Scores.
         label_NL: Labels.
         threshold_L: One threshold per finding, NaN for none, or one number for all.
+        is_known_NL: Which labels are known.
         count: How images are counted; with `Resamples.totals` in each of R resamples, and all
             that follows from the counts is R x L.
     """
     threshold_L = np.broadcast_to(np.asarray(threshold_L, np.float64), score_NL.shape[1:])
     called_NL = call_positive(score_NL, threshold_L)
-    cells = [call & truth for call in (called_NL, ~called_NL) for truth in (label_NL, ~label_NL)]
+    is_known_NL = all_known(label_NL, is_known_NL)
+    truths = (label_NL & is_known_NL, ~label_NL & is_known_NL)
+    cells = [call & truth for call in (called_NL, ~called_NL) for truth in truths]
     counts = np.split(count(np.concatenate(cells, axis=1)), len(cells), axis=-1)
     tp_L, fp_L, fn_L, tn_L = (np.where(np.isnan(threshold_L), np.nan, each) for each in counts)
     return Confusion(tp_L=tp_L, fp_L=fp_L, fn_L=fn_L, tn_L=tn_L)
 
 
-def brier(score_NL: ScoreArray, label_NL: BoolArray) -> FloatArray:
+def brier(
+    score_NL: ScoreArray, label_NL: BoolArray, is_known_NL: BoolArray | None = None
+) -> FloatArray:
     """Mean squared error of the scores as probabilities, in [0, 1]; NaN without images.
 
     The binary half of Brier's two-class sum (Brier 1950), as in scikit-learn.
     """
-    square_NL = (score_NL.astype(np.float64) - label_NL) ** 2
-    return ratio(square_NL.sum(axis=0), len(square_NL))
+    is_known_NL = all_known(label_NL, is_known_NL)
+    error_NL = np.where(is_known_NL, score_NL.astype(np.float64) - label_NL, 0.0)
+    return ratio((error_NL**2).sum(axis=0), count_images(is_known_NL))
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:

@@ -1,6 +1,8 @@
 """Temperature scaling: one number, fitted on validation, that makes scores better probabilities.
 
 It changes no ranking, so no AUROC and, with thresholds moved along, no call.
+
+Axes: N images, L findings, K known labels.
 """
 
 import numpy as np
@@ -19,22 +21,24 @@ SMALLEST_SCORE = 1e-7
 
 
 def fit_temperature(predictions: Predictions) -> float:
-    """The temperature with the lowest mean binary cross-entropy over all images and findings.
+    """The temperature with the lowest mean binary cross-entropy over all known labels.
 
     Guo et al. 2017 (arXiv:1706.04599, section 4.2), with the sigmoid for the softmax. Above 1 the
     scores were too sure, below 1 not sure enough. The loss is convex in 1/T, so that the root of
     its slope is the minimum; `LOWEST` or `HIGHEST` where that lies beyond.
 
     Raises:
-        ValueError: There are no images.
+        ValueError: No label is known.
     """
-    if predictions.score_NL.size == 0:
-        raise ValueError("no scores to fit a temperature to")
-    logit_NL = _logit(predictions.score_NL)
+    is_known_NL = predictions.is_known_NL
+    if not is_known_NL.any():
+        raise ValueError("no labels to fit a temperature to")
+    logit_K = _logit(predictions.score_NL)[is_known_NL]
+    label_K = predictions.label_NL[is_known_NL]
 
     def slope(sharpness: float) -> float:
         """Of the mean loss, by 1/T."""
-        return float((logit_NL * (expit(sharpness * logit_NL) - predictions.label_NL)).mean())
+        return float((logit_K * (expit(sharpness * logit_K) - label_K)).mean())
 
     dullest, sharpest = 1 / HIGHEST, 1 / LOWEST
     if slope(dullest) >= 0:

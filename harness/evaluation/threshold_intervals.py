@@ -16,6 +16,7 @@ from harness.evaluation.metrics import (
     IntArray,
     OperatingPoints,
     ScoreArray,
+    all_known,
 )
 from harness.evaluation.resampling import Resamples
 from harness.evaluation.thresholds import apply_rule, find_rule
@@ -24,6 +25,7 @@ from harness.evaluation.thresholds import apply_rule, find_rule
 def threshold_intervals(
     score_NL: ScoreArray,
     label_NL: BoolArray,
+    is_known_NL: BoolArray | None = None,
     *,
     rule: str,
     resamples: Resamples,
@@ -36,6 +38,7 @@ def threshold_intervals(
     Args:
         score_NL: The scores that were tuned on.
         label_NL: Their labels.
+        is_known_NL: Which of these are known.
         rule: A name of `RULES`.
         resamples: Of the images' patients.
         level: Share of the resamples between the two ends.
@@ -47,9 +50,10 @@ def threshold_intervals(
         HarnessError: The rule is unknown.
     """
     chosen = find_rule(rule)
+    columns = zip(score_NL.T, label_NL.T, all_known(label_NL, is_known_NL).T, strict=True)
     curves = [
-        _Curve.of(score_N, label_N, resamples.unit_N)
-        for score_N, label_N in zip(score_NL.T, label_NL.T, strict=True)
+        _Curve.of(score_N[is_known_N], label_N[is_known_N], resamples.unit_N[is_known_N])
+        for score_N, label_N, is_known_N in columns
     ]
     threshold_RL = np.array(
         [
@@ -62,7 +66,7 @@ def threshold_intervals(
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """Images of one finding, sorted once by falling score, to be counted anew per resample.
+    """Images whose label of a finding is known, sorted once by falling score, to be counted anew.
 
     Attributes:
         unit_N: Units of the images.
@@ -80,7 +84,9 @@ class _Curve:
     def of(cls, score_N: ScoreArray, label_N: BoolArray, unit_N: NDArray[np.int32]) -> Self:
         order_N = np.argsort(score_N)[::-1]
         sorted_N = score_N[order_N].astype(np.float64)
-        last_K = np.flatnonzero(np.append(sorted_N[1:] != sorted_N[:-1], True))
+        is_last_N = np.ones(len(sorted_N), dtype=bool)
+        is_last_N[:-1] = sorted_N[1:] != sorted_N[:-1]
+        last_K = np.flatnonzero(is_last_N)
         return cls(unit_N[order_N], label_N[order_N], last_K, sorted_N[last_K])
 
     def resampled(self, count_U: NDArray[np.uint8]) -> OperatingPoints:
@@ -92,7 +98,8 @@ class _Curve:
         count_N = count_U[self.unit_N]
         called_K = np.cumsum(count_N, dtype=np.int64)[self.last_K]
         tp_K = np.cumsum(count_N * self.label_N, dtype=np.int64)[self.last_K]
-        num_images, num_positives = int(called_K[-1]), int(tp_K[-1])
+        # Slices, as a finding of which no label is known has no scores.
+        num_images, num_positives = int(called_K[-1:].sum()), int(tp_K[-1:].sum())
         first = int(np.searchsorted(called_K, 0, side="right"))
         return OperatingPoints(
             threshold_K=self.threshold_K[first:],

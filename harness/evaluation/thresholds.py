@@ -86,12 +86,15 @@ def _log_ratio(points: OperatingPoints) -> FloatArray:
 def tune_thresholds(predictions: Predictions, rule: str = "f1") -> dict[str, float | None]:
     """The threshold of each finding by a rule of `RULES`.
 
-    None where a finding has no positives or no negatives: there is nothing to tune on.
+    None where a finding has no positives or no negatives, or no label of it is known: there is
+    nothing to tune on.
 
     Raises:
         HarnessError: The rule is unknown.
     """
-    points_L = points_per_finding(predictions.score_NL, predictions.label_NL)
+    points_L = points_per_finding(
+        predictions.score_NL, predictions.label_NL, predictions.is_known_NL
+    )
     threshold_L = apply_rule(find_rule(rule), points_L)
     return {
         finding: None if np.isnan(threshold) else float(threshold)

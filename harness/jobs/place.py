@@ -15,6 +15,7 @@ from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.data.splits import make_split
 from harness.data.store import ImageStore
+from harness.models.seen import files_of
 from harness.search.checks import Needs
 from harness.search.preflight import look_from_driver, preflight, raise_failed
 from harness.search.ray_session import Resources, fit_resources, num_slots, start_ray
@@ -91,7 +92,7 @@ def get_ready(
     num_weights = check_networks(recipes, len(images.findings))
     start_ray(place.address)
     resources = fit_resources(place.resources)
-    files = {Path(recipe.model.weights) for recipe in recipes}
+    files = {file for recipe in recipes for file in files_of(recipe.model.weights)}
     needs = Needs(
         store=images.path,
         fingerprint=images.fingerprint,

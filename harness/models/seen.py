@@ -62,12 +62,24 @@ def seen_by(weights: str) -> tuple[Seen, ...]:
     if weights in NAMED:
         return NAMED[weights]
     path = Path(weights).expanduser()
-    beside = path.with_name(f"{path.name}.seen.json")
+    beside = _beside(path)
     if (told := _header(path).get(KEY)) is not None:
         return _parsed(told, path)
     if beside.is_file():
         return _parsed(beside.read_text(encoding="utf-8", errors="replace"), beside)
     return (Seen(source=UNKNOWN),)
+
+
+def files_of(weights: str) -> tuple[Path, ...]:
+    """The files that a run needs to start from the weights of a recipe and to say what they saw.
+
+    None for weights that have a name, one for a file of weights, and the file beside it where there
+    is one.
+    """
+    if weights in NAMED:
+        return ()
+    path = Path(weights).expanduser()
+    return (path, _beside(path)) if _beside(path).is_file() else (path,)
 
 
 def seen_metadata(weights: str, split: Split, manifest: StoreManifest) -> dict[str, str]:
@@ -137,6 +149,10 @@ def _made_anew(seen: Seen, store: ImageStore) -> Split | None:
 
 def _is_hash_of(seen: Seen, split: Split) -> bool:
     return bool(seen.split_sha256) and split.sha256.startswith(seen.split_sha256)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.seen.json")
 
 
 def _header(path: Path) -> dict[str, str]:

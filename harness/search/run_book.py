@@ -265,5 +265,6 @@ def order_of(run: Run, machine: Machine, storage: Storage | None) -> dict[str, A
             "store": str(machine.store),
             "device": machine.device,
             "num_threads": machine.num_threads,
+            "speedups": machine.speedups,
         },
     }

@@ -6,15 +6,13 @@ compared is checked to be equal before anything is timed.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.recipe import Frozen
 from harness.evaluation.intervals import resampled_metrics
 from harness.evaluation.metrics import (
     BoolArray,
@@ -26,15 +24,16 @@ from harness.evaluation.metrics import (
     points_per_finding,
 )
 from harness.evaluation.ranking import ranking_metrics
-from harness.evaluation.resampling import NUM_RESAMPLES, Resamples
+from harness.evaluation.resampling import Resamples
 from harness.speed.measure import peak_mb
-from harness.speed.report import markdown_table, write_report
+from harness.speed.report import Row, Speed
 
 NUM_PATIENTS = 2_797
 NUM_IMAGES = 25_596
 NUM_POSITIVES = (3279, 1069, 1815, 925, 4658, 1093, 435, 86, 6112, 1748, 1623, 1143, 555, 2665)
 """Positive images of each finding in the official test part, in the order of `FINDINGS`."""
 
+NUM_RESAMPLES = 1000
 NUM_TIMED = 5
 """Resamples that scikit-learn is given; its time for all of them is scaled from these."""
 NUM_REPEATS = 3
@@ -52,33 +51,7 @@ class Part(NamedTuple):
     resamples: Resamples
 
 
-class Timing(Frozen):
-    """What one job took, in seconds: the best of a few times.
-
-    Attributes:
-        harness_s: In the hands of this package.
-        sklearn_s: In scikit-learn's, scaled to the whole job; None where it was not asked.
-        timed: How much of the job scikit-learn was given.
-    """
-
-    what: str
-    harness_s: float
-    sklearn_s: float | None = None
-    timed: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        return None if self.sklearn_s is None else self.sklearn_s / self.harness_s
-
-
-class Comparison(Frozen):
-    """All timings, and the most memory that the process held before scikit-learn was imported."""
-
-    timings: tuple[Timing, ...]
-    peak_mb: float | None
-
-
-def compare(tell: Callable[[str], None]) -> Comparison:
+def measure_evaluation(tell: Callable[[str], None]) -> Speed:
     """Time each job in both hands, after checking that both give the same figures.
 
     Args:
@@ -88,11 +61,28 @@ def compare(tell: Callable[[str], None]) -> Comparison:
     tell("the harness alone")
     alone = harness_alone(test)
     peak = peak_mb()
-    timings = []
+    rows = []
     for compared in (auroc_of_resamples, f1_of_resamples, best_thresholds):
         tell(f"{compared.__name__.replace('_', ' ')}, and scikit-learn's")
-        timings.append(compared(test))
-    return Comparison(timings=(*timings, *alone), peak_mb=peak)
+        rows.append(compared(test))
+    notes = NOTES.format(
+        num_images=NUM_IMAGES,
+        num_patients=NUM_PATIENTS,
+        num_findings=len(NUM_POSITIVES),
+        num_resamples=NUM_RESAMPLES,
+        num_grid=len(GRID),
+        tolerance=TOLERANCE,
+        num_repeats=NUM_REPEATS,
+        num_timed=NUM_TIMED,
+        peak="-" if peak is None else f"{peak:.0f}",
+    )
+    return Speed(
+        title="What the figures of a test set cost",
+        rows=(*rows, *alone),
+        notes=notes,
+        tools=TOOLS,
+        figures={"peak_mb": peak},
+    )
 
 
 def simulate(seed: int = 0) -> Part:
@@ -114,28 +104,29 @@ def simulate(seed: int = 0) -> Part:
     rank_NL = np.argsort(np.argsort(-effects(), axis=0), axis=0)
     label_NL = rank_NL < NUM_POSITIVES
     score_NL = 1 / (1 + np.exp(2 - effects() - 1.5 * label_NL))
-    resamples = Resamples.draw(patient_N, seed=seed)
+    resamples = Resamples.draw(patient_N, num=NUM_RESAMPLES, seed=seed)
     return Part(score_NL.astype(np.float32), label_NL, patient_N, resamples)
 
 
-def harness_alone(test: Part) -> list[Timing]:
+def harness_alone(test: Part) -> list[Row]:
     """What a comparison needs beside, and what scikit-learn has no one call for."""
+
+    def draw() -> Resamples:
+        return Resamples.draw(test.patient_N, num=NUM_RESAMPLES, seed=0)
 
     def every_metric() -> object:
         return resampled_metrics(
             test.score_NL, test.label_NL, threshold_L=THRESHOLD, resamples=test.resamples
         )
 
+    resamples = f"{NUM_RESAMPLES:,} resamples"
     return [
-        Timing(
-            what=f"drawing {NUM_RESAMPLES:,} resamples",
-            harness_s=best_s(partial(Resamples.draw, test.patient_N, seed=0)),
-        ),
-        Timing(what="all metrics of all resamples", harness_s=best_s(every_metric)),
+        Row(what=f"drawing {resamples}", unit="s", ours=best_s(draw)),
+        Row(what=f"all metrics of {resamples}", unit="s", ours=best_s(every_metric)),
     ]
 
 
-def auroc_of_resamples(test: Part) -> Timing:
+def auroc_of_resamples(test: Part) -> Row:
     """AUROC of all resamples; average precision and the best F1 come with ours, unasked."""
     from sklearn.metrics import roc_auc_score
 
@@ -145,7 +136,7 @@ def auroc_of_resamples(test: Part) -> Timing:
     return _resampled("AUROC", ours, partial(_by_scikit_learn, roc_auc_score, test, test.score_NL))
 
 
-def f1_of_resamples(test: Part) -> Timing:
+def f1_of_resamples(test: Part) -> Row:
     """F1 at a frozen threshold of all resamples; the other counts come with ours, unasked."""
     from sklearn.metrics import f1_score
 
@@ -157,7 +148,7 @@ def f1_of_resamples(test: Part) -> Timing:
     return _resampled("F1", ours, partial(_by_scikit_learn, f1_score, test, called_NL))
 
 
-def best_thresholds(test: Part) -> Timing:
+def best_thresholds(test: Part) -> Row:
     """The best F1 over all thresholds, AUROC and average precision, of the test part itself.
 
     scikit-learn's thresholds are a grid of 100, as often seen; ours are all that there are.
@@ -185,11 +176,14 @@ def best_thresholds(test: Part) -> Timing:
     exact_L3, grid_L3 = ours(), theirs()
     np.testing.assert_allclose(exact_L3[:, 1:], grid_L3[:, 1:], rtol=TOLERANCE)
     assert (exact_L3[:, 0] >= grid_L3[:, 0]).all()
-    return Timing(
+    return Row(
         what="best F1 threshold, AUROC and average precision",
-        harness_s=best_s(ours),
-        sklearn_s=best_s(theirs, repeats=1),
-        timed=f"all of it, with a grid of {len(GRID)} thresholds",
+        unit="s",
+        ours=best_s(ours),
+        peer=best_s(theirs, repeats=1),
+        peer_name=f"scikit-learn, {len(GRID)} thresholds",
+        goal=600,
+        limit=THRESHOLDS_LIMIT,
     )
 
 
@@ -205,18 +199,20 @@ def best_s(work: Callable[[], object], *, repeats: int = NUM_REPEATS) -> float:
 
 def _resampled(
     what: str, ours: Callable[[], FloatArray], theirs: Callable[[bool], FloatArray]
-) -> Timing:
+) -> Row:
     """A metric of all resamples by us, and of a few by the quicker of scikit-learn's two ways."""
     sklearn_s = {}
     for has_weights, way in ((True, "sample_weight"), (False, "repeated images")):
         np.testing.assert_allclose(ours()[:NUM_TIMED], theirs(has_weights), rtol=TOLERANCE)
         sklearn_s[way] = best_s(partial(theirs, has_weights)) * NUM_RESAMPLES / NUM_TIMED
     way = min(sklearn_s, key=sklearn_s.__getitem__)
-    return Timing(
+    return Row(
         what=f"{what} of {NUM_RESAMPLES:,} resamples",
-        harness_s=best_s(ours),
-        sklearn_s=sklearn_s[way],
-        timed=f"{NUM_TIMED} resamples, by {way}",
+        unit="s",
+        ours=best_s(ours),
+        peer=sklearn_s[way],
+        peer_name=f"scikit-learn, {way}",
+        goal=500,
     )
 
 
@@ -238,58 +234,18 @@ def _by_scikit_learn(
 
 # The page ---------------------------------------------------------------------------------------
 
-HEADERS = ("what", "harness s", "scikit-learn s", "times as fast", "scikit-learn was given")
-TOOLS = ("numpy", "scipy", "scikit-learn")
+TOOLS = ("numpy", "numba", "scikit-learn")
+THRESHOLDS_LIMIT = "sorting the images once for each finding takes most of ours"
 
-PAGE = """\
-# What the figures of a test set cost
-
-{table}
-
+NOTES = """\
 The test set is simulated: {num_images:,} images of {num_patients:,} patients, and as many positives
-of the {num_findings} findings as the official test part of NIH ChestX-ray14 has. Resamples draw
-patients, and each figure is of all findings. With AUROC, the harness finds average precision and
-the best F1, and with F1 all counts at the threshold; scikit-learn is asked for nothing more. Both
-were found equal before anything was timed, to {tolerance:g} of a figure, and no F1 of the grid
-above the best. Times are the best of {num_repeats}; scikit-learn's for all resamples are scaled
-from {num_timed}, by the quicker of its two ways. The most memory that the process held before
-scikit-learn was imported is {peak} MB.
+of the {num_findings} findings as the official test part of NIH ChestX-ray14 has; it is the same
+labels, scores and resamples on both sides. Resamples draw patients, and each figure is of all
+findings. With AUROC, the harness finds average precision and the best F1, and with F1 all counts at
+the threshold; scikit-learn is asked for nothing more. Ours tries every threshold that there is,
+scikit-learn's loop a grid of {num_grid}. Both were found equal before anything was timed, to
+{tolerance:g} of a figure, and no F1 of the grid above the best. Times are the best of
+{num_repeats}; scikit-learn's for {num_resamples:,} resamples are scaled from {num_timed}, by the
+quicker of its two ways (weights, or images repeated). Compiling, once on a machine, is not
+counted. The most memory that the process held before scikit-learn was imported is {peak} MB.
 """
-
-
-def rows_of(comparison: Comparison) -> list[list[str]]:
-    """The cells under `HEADERS`, a row for each job."""
-    return [
-        [
-            each.what,
-            f"{each.harness_s:.3f}",
-            "-" if each.sklearn_s is None else f"{each.sklearn_s:.1f}",
-            "-" if each.ratio is None else f"{each.ratio:.0f}",
-            each.timed or "-",
-        ]
-        for each in comparison.timings
-    ]
-
-
-def write_evaluation_report(
-    comparison: Comparison, hardware: Mapping[str, Any], folder: Path
-) -> list[Path]:
-    """Write `evaluation.json` and `evaluation.md` into a folder; their paths."""
-    timings = [each.model_dump(mode="json") | {"ratio": each.ratio} for each in comparison.timings]
-    text = PAGE.format(
-        table=markdown_table(HEADERS, rows_of(comparison)),
-        num_images=NUM_IMAGES,
-        num_patients=NUM_PATIENTS,
-        num_findings=len(NUM_POSITIVES),
-        tolerance=TOLERANCE,
-        num_repeats=NUM_REPEATS,
-        num_timed=NUM_TIMED,
-        peak="-" if comparison.peak_mb is None else f"{comparison.peak_mb:.0f}",
-    )
-    return write_report(
-        folder / "evaluation",
-        figures={"timings": timings, "peak_mb": comparison.peak_mb},
-        text=text,
-        hardware=hardware,
-        tools=TOOLS,
-    )

@@ -15,12 +15,13 @@ from harness.core.recipe import Frozen
 from harness.core.space import SearchSpace
 
 NUM_IMAGES, SIZE_PX = 200, 32
+NUM_EPOCHS = 3
 TRIVIAL = {
     "data.resize_px": SIZE_PX,
     "data.input_px": SIZE_PX,
     "train.batch_size": 64,
-    "train.epochs": 1,
-    "train.early_stop_epochs": 1,
+    "train.epochs": NUM_EPOCHS,
+    "train.early_stop_epochs": NUM_EPOCHS,
 }
 SAMPLES_AT = (10, 50, 90, 100)
 """Per cent of the time at which the driver's memory is told."""
@@ -29,7 +30,7 @@ SAMPLE_EVERY_S = 0.5
 
 @dataclass(frozen=True)
 class Work:
-    """What is searched: one epoch of a small network on a small phantom, many times.
+    """What is searched: a few epochs of a small network on a small phantom, many times.
 
     Attributes:
         folder: Absolute; the store lies in it, and all that a search of it writes.
@@ -45,7 +46,9 @@ class Work:
     @property
     def space(self) -> SearchSpace:
         shipped = SearchSpace.load("dannynet-mini")
-        no_scheduler = shipped.search.model_copy(update={"scheduler": "none"})  # of one epoch
+        no_scheduler = shipped.search.model_copy(
+            update={"scheduler": "none"}
+        )  # nothing is cut short
         return shipped.model_copy(update={"search": no_scheduler}).with_base(TRIVIAL)
 
 
@@ -54,6 +57,7 @@ class Measurement(Frozen):
 
     Attributes:
         num_slots: Trials that trained at the same time.
+        actor_s: Sum over the actors of how long they were there.
         wall_s: From the call of the search to its return; Ray was up before.
         training_s: Sum over the trials of what their records call their duration.
         first_s: From the call to the end of the first trial.
@@ -64,11 +68,17 @@ class Measurement(Frozen):
 
     num_trials: int
     num_slots: int
+    actor_s: float
     wall_s: float
     training_s: float
     first_s: float
     last_s: float
     rss_mb: dict[str, float]
+
+    @property
+    def actor_overhead_s(self) -> float:
+        """Seconds a trial for which an actor was there and did not train."""
+        return (self.actor_s - self.training_s) / self.num_trials
 
     @property
     def overhead_s(self) -> float:
@@ -99,6 +109,7 @@ def measure(
     with MemorySampler() as memory:
         search(work)
     wall_s = time.perf_counter() - began
+    alive_s = actor_seconds(began_at)
     paths = list(work.folder.glob(records))
     if len(paths) != work.num_trials:
         raise HarnessError(
@@ -109,6 +120,7 @@ def measure(
     return Measurement(
         num_trials=work.num_trials,
         num_slots=num_slots,
+        actor_s=alive_s,
         wall_s=wall_s,
         training_s=sum(read_json(path)["duration_s"] for path in paths),
         first_s=min(ends_s),
@@ -158,6 +170,18 @@ class MemorySampler:
             self.samples_mb.append(size_mb)
 
 
+def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds that it takes by the clock."""
+    began = clock()
+    work()
+    return clock() - began
+
+
+def core_seconds(work: Callable[[], object]) -> float:
+    """Seconds that this process has a core for, whatever else the machine does."""
+    return seconds(work, clock=time.process_time)
+
+
 def resident_mb() -> float | None:
     """Resident memory of this process in MB of 10**6 bytes; None where there is no /proc."""
     try:
@@ -194,3 +218,26 @@ def _cpu_model() -> str:
         return ""
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, "")
+
+
+def actor_seconds(began_at: float) -> float:
+    """How long Ray's actors were there until now, all together, since `began_at` (Unix time).
+
+    0 where Ray is not up. An actor counts from its process's first sign of life, not while its
+    process starts.
+    """
+    import sys
+
+    if "ray" not in sys.modules:
+        return 0.0
+    import ray
+
+    if not ray.is_initialized():
+        return 0.0
+    from ray._private import state
+
+    now_ms, total_ms = time.time() * 1e3, 0.0
+    for actor in state.actors().values():
+        if actor["StartTime"] >= began_at * 1e3:
+            total_ms += (actor["EndTime"] or now_ms) - actor["StartTime"]
+    return total_ms / 1e3

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.files import read_json, write_json
@@ -20,6 +19,7 @@ from harness.data.phantom import make_phantom
 from harness.data.store import ImageStore
 from harness.speed import stock
 from harness.speed.measure import (
+    NUM_EPOCHS,
     NUM_IMAGES,
     SAMPLES_AT,
     SIZE_PX,
@@ -27,13 +27,9 @@ from harness.speed.measure import (
     Work,
     measure,
 )
-from harness.speed.report import markdown_table, write_report
+from harness.speed.report import Row, Speed
 
 MEASUREMENT_FILE = "measurement.json"
-HEADERS = (
-    "way", "trials", "wall s", "training s", "overhead s a trial", "of later trials",
-    "first trial ended after s", f"driver MB at {', '.join(map(str, SAMPLES_AT))} % of the time",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,58 +132,92 @@ CONTENDERS = {
 }
 
 
-def rows_of(measurements: Mapping[str, Measurement]) -> list[list[str]]:
-    """The cells under `HEADERS`, a row for each contender."""
-    return [
-        [
-            CONTENDERS[name].title,
-            str(each.num_trials),
-            f"{each.wall_s:.1f}",
-            f"{each.training_s:.1f}",
-            f"{each.overhead_s:.2f}",
-            "-" if each.later_overhead_s is None else f"{each.later_overhead_s:.2f}",
-            f"{each.first_s:.1f}",
-            ", ".join(f"{size:.0f}" for size in each.rss_mb.values()) or "-",
+def measure_search(num_trials: int, tell: Callable[[str], None]) -> Speed:
+    """What `num_trials` trivial trials take, and the stock way on the same work.
+
+    Args:
+        tell: Called with a line about what begins.
+
+    Raises:
+        HarnessError: A contender's search did not end well.
+    """
+    return as_speed(compare(num_trials, tell))
+
+
+def as_speed(found: Mapping[str, Measurement]) -> Speed:
+    """The rows and the page of what was measured."""
+    ours = found["harness"]
+    rows = []
+    for name, peer in found.items():
+        if name == "harness":
+            continue
+        title = CONTENDERS[name].title
+        goal = 10 if name == "stock" else None
+        rows += [
+            Row(
+                what="an actor's time a trial, beside training",
+                unit="s",
+                ours=ours.actor_overhead_s,
+                peer=peer.actor_overhead_s,
+                peer_name=title,
+                goal=goal,
+                limit=LIMIT,
+            ),
+            Row(
+                what="wall time a trial, beside training",
+                unit="s",
+                ours=ours.overhead_s,
+                peer=peer.overhead_s,
+                peer_name=title,
+            ),
         ]
-        for name, each in measurements.items()
+    details = [each for pair in found.items() for each in _told(*pair)]
+    notes = NOTES.format(
+        slots=ours.num_slots, num_images=NUM_IMAGES, size_px=SIZE_PX, num_epochs=NUM_EPOCHS,
+        details="\n".join(details),
+    )  # fmt: skip
+    figures = {
+        name: each.model_dump(mode="json")
+        | {
+            "overhead_s": each.overhead_s,
+            "later_overhead_s": each.later_overhead_s,
+            "actor_overhead_s": each.actor_overhead_s,
+        }
+        for name, each in found.items()
+    }
+    return Speed(
+        title="What a search costs beside its training",
+        rows=tuple(rows),
+        notes=notes,
+        tools=TOOLS,
+        figures={"contenders": figures},
+    )
+
+
+def _told(name: str, each: Measurement) -> list[str]:
+    """A contender's figures that are in no ratio."""
+    sizes = ", ".join(f"{size:.0f}" for size in each.rss_mb.values()) or "-"
+    return [
+        f"- {CONTENDERS[name].title}: {each.num_trials} trials in {each.wall_s:.1f} s, "
+        f"{each.training_s:.1f} s of training, {each.actor_s:.1f} s of actors; the first trial "
+        f"ended after {each.first_s:.1f} s; driver MB at {', '.join(map(str, SAMPLES_AT))} % of "
+        f"the time: {sizes}"
     ]
 
 
-def write_search_report(
-    measurements: Mapping[str, Measurement], hardware: Mapping[str, Any], folder: Path
-) -> list[Path]:
-    """Write `search.json` and `search.md` into a folder; their paths."""
-    figures = {
-        name: each.model_dump(mode="json")
-        | {"overhead_s": each.overhead_s, "later_overhead_s": each.later_overhead_s}
-        for name, each in measurements.items()
-    }
-    text = PAGE.format(
-        table=markdown_table(HEADERS, rows_of(measurements)),
-        slots=next(iter(measurements.values())).num_slots,
-        num_images=NUM_IMAGES,
-        size_px=SIZE_PX,
-    )
-    return write_report(
-        folder / "search", figures={"contenders": figures}, text=text, hardware=hardware,
-        tools=TOOLS,
-    )  # fmt: skip
+TOOLS = ("ray", "optuna", "mlflow", "torch", "timm")
+LIMIT = "an actor of ours starts once and imports torch and timm once, which few trials share"
 
+NOTES = """\
+Each trial is {num_epochs} epochs, and reports, of a small network on {num_images} images of
+{size_px} px, with all that a real one writes: checkpoints, weights, MLflow on SQLite. An actor's
+time counts from its first sign of life to its end, or to the end of the search where it is still
+there; wall time beside training is (wall - training / {slots} trials at a time) / trials. Every way
+has a process of its own, a Ray that was up before the clock started, and the same training
+function; training is what the run records call their duration. The stock way starts a fresh actor
+for each trial; with `reuse_actors=True` it keeps them, as the harness does.
 
-TOOLS = ("ray", "optuna", "mlflow", "torch")
-
-PAGE = """\
-# What a search costs beside its training
-
-{table}
-
-Overhead = (wall time - training time / {slots} trials at a time) / trials, in seconds. Each trial
-is one epoch of a small network on {num_images} images of {size_px} px, with all that a real one
-writes. "Of later trials" is the same between the first and the last end, without what a start
-costs once. Every way has a process of its own, a Ray that was up before the clock started, and the
-same training function; training time is what the run records call their duration. The stock way
-starts a worker process for each trial, so it is given fewer; with `reuse_actors=True` it keeps
-them, as the harness does.
+{details}
 """
 
 

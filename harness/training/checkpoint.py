@@ -48,8 +48,10 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
     return state
 
 
-def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a module's weights as safetensors, and what is told of them in the file's header.
+def save_weights(
+    path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a module's state dict as safetensors, and what is told of it in the file's header.
 
     Raises:
         DiskFullError: There is too little space; what was at `path` is still there.
@@ -59,7 +61,7 @@ def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str] | No
         with _naming_a_full_disk(path):
             save_file(weights, partial, metadata=dict(metadata or {}))
 
-    weights = {name: tensor.detach().contiguous() for name, tensor in module.state_dict().items()}
+    weights = {name: tensor.detach().contiguous() for name, tensor in state.items()}
     check_space(path, num_bytes(weights))
     write_atomic(path, write)
 

@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from timm.optim import param_groups_layer_decay
-from torch import nn, optim
+from torch import Tensor, nn, optim
 
 from harness.core.errors import HarnessError
 from harness.core.recipe import OptimRecipe, ScheduleRecipe
@@ -50,6 +51,41 @@ def build_optimizer(backbone: nn.Module, recipe: OptimRecipe) -> optim.Optimizer
     return OPTIMIZERS[recipe.name](groups, recipe)
 
 
+def as_tensors(optimizer: optim.Optimizer, device: torch.device) -> None:
+    """Let a CUDA graph hold the optimizer's step: rates are read from tensors at each replay."""
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(float(group["lr"]), device=device)
+        group["lr_now"] = float(group["lr"])
+        if "capturable" in group:
+            group["capturable"] = True
+
+
+def as_numbers(optimizer: optim.Optimizer) -> None:
+    """Undo `as_tensors`, which a checkpoint may have kept."""
+    for group in optimizer.param_groups:
+        group["lr"] = float(group["lr"])
+        group.pop("lr_now", None)
+        if "capturable" in group:
+            group["capturable"] = False
+
+
+def lay_out_as_weights(optimizer: optim.Optimizer) -> None:
+    """Moments that another device has laid out otherwise are laid out as their weights are here."""
+    for weight, state in optimizer.state.items():
+        for name, value in state.items():
+            is_moment = isinstance(value, Tensor) and value.shape == weight.shape
+            if is_moment and value.stride() != weight.stride():
+                state[name] = torch.empty_like(weight, requires_grad=False).copy_(value)
+
+
+def _set_lr(group: dict[str, Any], lr: float) -> None:
+    if not isinstance(group["lr"], Tensor):
+        group["lr"] = lr
+    elif group["lr_now"] != lr:  # each fill is a launch
+        group["lr"].fill_(lr)
+        group["lr_now"] = lr
+
+
 class Schedule:
     """The learning rate as a factor of each group's `base_lr`, times the warm-up.
 
@@ -71,6 +107,8 @@ class Schedule:
         self.num_steps = steps * epochs
         self.top_lr = max(group["base_lr"] for group in optimizer.param_groups)
         self.floor = min(recipe.min_lr / self.top_lr, 1.0)
+        self.lr = 0.0
+        """The highest learning rate of the latest step."""
         self.factor = 1.0
         self.best_loss = math.inf
         self.num_bad_epochs = 0
@@ -80,8 +118,9 @@ class Schedule:
         warmup = min(1.0, (step + 1) / self.num_warmup_steps) if self.num_warmup_steps else 1.0
         factor = warmup * (self._cosine(step) if self.recipe.name == "cosine" else self.factor)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["base_lr"] * factor
-        return self.top_lr * factor
+            _set_lr(group, group["base_lr"] * factor)
+        self.lr = self.top_lr * factor
+        return self.lr
 
     def after_epoch(self, val_loss: float) -> None:
         """Note the validation loss of an epoch that has ended."""

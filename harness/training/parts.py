@@ -133,11 +133,13 @@ def _state_of(store: Path) -> tuple[object, ...]:
 
 def check_val_labels(store: StoreRows, split: Split) -> None:
     """Refuse a validation part by which no epoch could be told from another."""
-    label_NL = store.label_NL[split.val]
-    if not (label_NL.any(axis=0) & ~label_NL.all(axis=0)).any():
+    label_NL, is_known_NL = store.label_NL[split.val], store.is_known_NL[split.val]
+    is_present_L, is_absent_L = label_NL.any(axis=0), (~label_NL & is_known_NL).any(axis=0)
+    if not (is_present_L & is_absent_L).any():
         raise HarnessError(
-            f"{store.path}: no finding is both present and absent among the {len(split.val)} "
-            f"validation images of the split {split.name!r}, so no AUROC can be computed"
+            f"{store.path}: no finding is known to be both present and absent among the "
+            f"{len(split.val)} validation images of the split {split.name!r}, so no AUROC can be "
+            "computed"
         )
 
 
@@ -163,6 +165,7 @@ def as_predictions(
     return Predictions(
         score_NL=score_NL.astype(np.float32),
         label_NL=store.label_NL[index_N],
+        is_known_NL=store.is_known_NL[index_N],
         image_ids=rows["image"].to_numpy(dtype=np.str_),
         patient_ids=rows["patient"].to_numpy(dtype=np.str_),
         findings=store.findings,

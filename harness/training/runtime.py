@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from harness.core.errors import HarnessError
-from harness.core.machine import Machine
+from harness.core.machine import Machine, Speedups
 
 
 def resolve_device(machine: Machine) -> torch.device:
@@ -20,6 +20,19 @@ def resolve_device(machine: Machine) -> torch.device:
     if machine.device == "cuda" and not has_gpu:
         raise HarnessError("device cuda: torch sees no GPU here; take --device cpu")
     return torch.device("cuda" if has_gpu and machine.device != "cpu" else "cpu")
+
+
+def resolve_speedups(machine: Machine) -> Speedups:
+    """What of `torch.compile` and CUDA graphs is used; `auto` is conservative.
+
+    Raises:
+        HarnessError: CUDA graphs were asked for and the device is no GPU.
+    """
+    if machine.speedups == "auto":
+        return "none"
+    if machine.speedups in ("graphs", "both") and resolve_device(machine).type != "cuda":
+        raise HarnessError(f"speedups {machine.speedups}: CUDA graphs need a GPU; take none")
+    return machine.speedups
 
 
 def describe_device(device: torch.device) -> str:

@@ -29,11 +29,13 @@ class Thrift:
         num_at_once: Images that go through the network at once in training.
         does_recompute: Activations are computed again in the backward pass instead of kept.
         eval_batch_size: Images that go through the network at once in evaluation.
+        does_copy: An epoch's state is copied in memory, and written while the next one trains.
     """
 
     num_at_once: int
     does_recompute: bool = False
     eval_batch_size: int = EVAL_BATCH_SIZE
+    does_copy: bool = True
 
     @classmethod
     def of(cls, network: nn.Module, batch_size: int, memory: MemoryLevel) -> Self:
@@ -42,7 +44,8 @@ class Thrift:
         Where no layer looks at the batch as a whole, level n cuts it into pieces of B / 2^n
         images and adds up their gradients. Where one does (batch normalization), pieces would
         have other statistics than the batch, and the numbers would change: level 1, the only one,
-        recomputes. Either way the batches of evaluation are halved with each level.
+        recomputes. Either way the batches of evaluation are halved with each level, and from
+        level 1 on training waits for its checkpoints, since a copy takes memory on the host.
 
         Raises:
             MemoryFloorError: There is no such level for this network: nothing is left to try.
@@ -54,6 +57,7 @@ class Thrift:
             num_at_once=batch_size if is_whole else math.ceil(batch_size / 2**memory.level),
             does_recompute=is_whole and memory.level > 0,
             eval_batch_size=max(1, EVAL_BATCH_SIZE >> memory.level),
+            does_copy=memory.level == 0,
         )
 
 

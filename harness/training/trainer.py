@@ -9,8 +9,7 @@ run that continues from a checkpoint draws what it would have drawn.
 import logging
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -26,22 +25,29 @@ from harness.core.recipe import Recipe
 from harness.core.records import EpochReport
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
-from harness.data.augment import augment, eval_cut
+from harness.data.augment import eval_cut
 from harness.data.batches import Batches
 from harness.evaluation.metrics import macro_auroc
 from harness.models.zoo import Network
 from harness.training.checkpoint import load_checkpoint, num_bytes, save_checkpoint, save_weights
+from harness.training.compiled import compiled
+from harness.training.epoch_writer import EpochWriter
 from harness.training.failures import memory_failure
+from harness.training.fast_step import build_step
+from harness.training.feed import shown
 from harness.training.losses import build_loss
-from harness.training.optim import NUM_MOMENTS, Schedule, build_optimizer
+from harness.training.means import Means
+from harness.training.optim import (
+    NUM_MOMENTS,
+    Schedule,
+    as_numbers,
+    build_optimizer,
+    lay_out_as_weights,
+)
 from harness.training.parts import Parts
 from harness.training.runtime import autocast, seeded
-from harness.training.thrift import (
-    Thrift,
-    free_memory,
-    recompute_activations,
-    statistics_of_one_forward,
-)
+from harness.training.snapshot import Snapshot
+from harness.training.thrift import free_memory, recompute_activations
 
 log = logging.getLogger(__name__)
 
@@ -64,29 +70,41 @@ class Progress:
 
 
 class Trainer:
-    """Trains one network by one recipe in one run directory, and continues what it finds there."""
+    """Trains one network by one recipe in one run directory, and continues what it finds there.
+
+    An epoch is written, and then reported, while the next one trains: the loop waits for a copy in
+    memory. `kill -9` costs the epoch in training and the one that was being written.
+    """
 
     def __init__(
-        self, recipe: Recipe, network: Network, *, parts: Parts, run: RunDirectory, thrift: Thrift
+        self, recipe: Recipe, network: Network, *, parts: Parts, run: RunDirectory, means: Means
     ) -> None:
+        if means.does_compile:
+            network = compiled(network, recipe.train.batch_size).network
         self.recipe = recipe
         self.network = network
         self.parts = parts
         self.run = run
-        self.thrift = thrift
+        self.watch = means.watch
         self.device = parts.train.device
         self.loss = build_loss(recipe.loss)
         self.optimizer = build_optimizer(network.backbone, recipe.optim)
         self.schedule = Schedule(
             self.optimizer, recipe.schedule, steps=len(parts.train), epochs=recipe.train.epochs
         )
+        self.step = build_step(network, self.optimizer, self.loss, means)
         self.progress = Progress()
         self.best_score_NL: NDArray[np.float32] | None = None
-        if thrift.does_recompute:
+        self._snapshot = Snapshot() if means.thrift.does_copy else None
+        self.writer = EpochWriter(in_background=means.thrift.does_copy)
+        if means.thrift.does_recompute:
             recompute_activations(network.backbone)
 
     def fit(self, report: Callable[[EpochReport], None], keep_scores: KeepScores) -> Progress:
         """Train to the end, telling `report` of each epoch once all of it is on disk.
+
+        `report` and `keep_scores` are called in another thread, in order, never two at once. What
+        they raise ends the training at its next step. All has been told when this returns.
 
         Raises:
             DivergedError: A loss was not finite.
@@ -94,13 +112,14 @@ class Trainer:
         """
         self._check_space()
         self._resume(keep_scores)
-        while not self._is_done():
-            started = time.perf_counter()
-            metrics = self._train_epoch(self.progress.epoch + 1)
-            val_metrics, score_NL = self._validate()
-            self.schedule.after_epoch(val_metrics["val/loss"])
-            self._advance(metrics | val_metrics, score_NL, time.perf_counter() - started)
-            report(self._save(keep_scores))
+        with self.writer:
+            while not self._is_done():
+                started = time.perf_counter()
+                metrics = self._train_epoch(self.progress.epoch + 1)
+                val_metrics, score_NL = self._validate()
+                self.schedule.after_epoch(val_metrics["val/loss"])
+                self._advance(metrics | val_metrics, score_NL, time.perf_counter() - started)
+                self.save(report, keep_scores)
         return self.progress
 
     def _check_space(self) -> None:
@@ -119,73 +138,71 @@ class Trainer:
     # One epoch ------------------------------------------------------------------------------
 
     def _train_epoch(self, epoch: int) -> dict[str, float]:
-        self.network.train()
-        generator = torch.Generator().manual_seed(self._seed("augment", epoch))
-        first_step = (epoch - 1) * len(self.parts.train)
-        losses: list[Tensor] = []
-        lr = 0.0
-        with seeded(self._seed("dropout", epoch), self.device):
-            for step, (image_B1HW, label_BL) in enumerate(self.parts.train.epoch(epoch)):
-                lr = self.schedule.before_step(first_step + step)
-                image_B1HW = augment(
-                    image_B1HW,
-                    recipe=self.recipe.augment,
-                    data=self.recipe.data,
-                    generator=generator,
-                )
-                losses.append(self._step(image_B1HW, label_BL))
-                if len(losses) % STEPS_BETWEEN_CHECKS == 0:
-                    self._check_finite(losses[-STEPS_BETWEEN_CHECKS:], epoch, step, lr)
-        self._check_finite(losses, epoch, len(losses) - 1, lr)
-        return {"lr": lr, "train/loss": float(torch.stack(losses).mean())}
+        losses = list(self.steps(epoch))
+        return {"lr": self.schedule.lr, "train/loss": float(torch.stack(losses).mean())}
 
-    def _step(self, image_B1HW: Tensor, label_BL: Tensor) -> Tensor:
-        """One step of the optimizer, by the mean loss of the batch however it is cut."""
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = torch.zeros((), device=self.device)
-        num_at_once = self.thrift.num_at_once
-        for image, label in zip(
-            image_B1HW.split(num_at_once), label_BL.split(num_at_once), strict=True
-        ):
-            loss += self._add_gradients(image, label, part=len(image) / len(image_B1HW))
-        self.optimizer.step()
-        return loss
+    def steps(self, epoch: int) -> Iterator[Tensor]:
+        """Train an epoch (from 1), step by step: the loss of each batch, a scalar on the device.
 
-    def _add_gradients(self, image_B1HW: Tensor, label_BL: Tensor, *, part: float) -> Tensor:
-        """The mean loss of some images times their part of the batch, and its gradients added.
-
-        Cut in pieces, a batch draws other dropout masks and drops other paths than as a whole:
-        as many, from the same generator, so in distribution it is the same.
+        Raises:
+            DivergedError: A loss was not finite.
+            BaseException: What the epoch writer's work has raised meanwhile.
         """
-        with autocast(self.device):
-            logit_BL = self.network(image_B1HW)
-        loss = self.loss(logit_BL, label_BL) * part
-        does_recompute = self.thrift.does_recompute
-        with statistics_of_one_forward(self.network) if does_recompute else nullcontext():
-            loss.backward()
-        return loss.detach()
+        self.network.train()
+        first_step = (epoch - 1) * len(self.parts.train)
+        batches = shown(
+            self.parts.train,
+            epoch,
+            self.recipe,
+            generator=torch.Generator().manual_seed(self._seed("augment", epoch)),
+            watch=self.watch,
+        )
+        unchecked: list[Tensor] = []
+        step = 0
+        with seeded(self._seed("dropout", epoch), self.device):
+            for step, (image_B1HW, label_BL) in enumerate(batches, start=1):
+                self.schedule.before_step(first_step + step - 1)
+                loss = self.step(image_B1HW, label_BL)
+                unchecked.append(loss)
+                if len(unchecked) == STEPS_BETWEEN_CHECKS:
+                    self._check_finite(unchecked, epoch, step)
+                    unchecked.clear()
+                self.writer.check()
+                yield loss
+        self._check_finite(unchecked, epoch, step)
 
-    def _check_finite(self, losses: list[Tensor], epoch: int, last_step: int, lr: float) -> None:
+    def _check_finite(self, losses: list[Tensor], epoch: int, last_step: int) -> None:
+        """Raise `DivergedError` where one of the latest losses is not finite."""
+        if not losses:
+            return
         is_bad = ~torch.isfinite(torch.stack(losses))
         if bool(is_bad.any()):
             step = last_step - len(losses) + 1 + int(is_bad.int().argmax())
             raise DivergedError(
-                f"training loss is not finite at epoch {epoch}, step {step + 1}, lr {lr:.3g}"
+                f"training loss is not finite at epoch {epoch}, step {step}, "
+                f"lr {self.schedule.lr:.3g}"
             )
 
     def _validate(self) -> tuple[dict[str, float], NDArray[np.float32]]:
-        logit_NL, label_NL = predict(self.network, self.parts.val, self.recipe)
-        loss = float(self.loss(logit_NL, label_NL))
+        with self.watch("validation"):
+            logit_NL, label_NL = predict(
+                self.network, self.parts.val, self.recipe, after_batch=self.writer.check
+            )
+        is_known_NL = ~label_NL.isnan()
+        # The loss is a mean over all labels, in which one that is not known counts as 0.
+        loss = float(self.loss(logit_NL, label_NL)) / float(is_known_NL.double().mean())
         score_NL = torch.sigmoid(logit_NL).numpy()
         if not (np.isfinite(loss) and np.isfinite(score_NL).all()):
-            lr = self.optimizer.param_groups[-1]["lr"]
             raise DivergedError(
-                f"validation loss is not finite after epoch {self.progress.epoch + 1}, lr {lr:.3g}"
+                f"validation loss is not finite after epoch {self.progress.epoch + 1}, "
+                f"lr {self.schedule.lr:.3g}"
             )
         return {
             "val/loss": loss,
-            "val/bce": float(F.binary_cross_entropy_with_logits(logit_NL, label_NL)),
-            "val/auroc_macro": macro_auroc(score_NL, label_NL.numpy().astype(bool)),
+            "val/bce": float(
+                F.binary_cross_entropy_with_logits(logit_NL[is_known_NL], label_NL[is_known_NL])
+            ),
+            "val/auroc_macro": macro_auroc(score_NL, (label_NL == 1).numpy(), is_known_NL.numpy()),
         }, score_NL
 
     # Progress -------------------------------------------------------------------------------
@@ -213,29 +230,47 @@ class Trainer:
         stale_epochs = progress.epoch - progress.best_epoch
         return progress.epoch >= train.epochs or stale_epochs >= train.early_stop_epochs
 
-    def _save(self, keep_scores: KeepScores) -> EpochReport:
-        """Write the epoch: its line, then the checkpoint, then what follows from a better one."""
-        report = EpochReport(epoch=self.progress.epoch, metrics=self.metrics)
-        self.run.append_epoch(report)
-        assert self.best_score_NL is not None
-        save_checkpoint(
-            self.run.checkpoint,
-            {
-                "backbone": self.network.backbone.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                "progress": asdict(self.progress),
-                "best_score_NL": torch.from_numpy(self.best_score_NL),
-            },
-        )
-        self._keep_if_best(keep_scores)
-        return report
+    def save(self, report: Callable[[EpochReport], None], keep_scores: KeepScores) -> None:
+        """Copy the epoch's state as it is now; the writer writes it, then reports it."""
+        with self.watch("checkpoint"):
+            self.writer.wait()  # it reads the buffers of the copy before
+            state = self.state()
+            if self._snapshot is not None:
+                state = self._snapshot.take(state)
+            told = EpochReport(epoch=self.progress.epoch, metrics=self.metrics)
+            is_best = self.progress.best_epoch == self.progress.epoch
+            best_score_NL = self.best_score_NL
+            assert best_score_NL is not None
 
-    def _keep_if_best(self, keep_scores: KeepScores) -> None:
-        if self.progress.best_epoch == self.progress.epoch:
-            assert self.best_score_NL is not None
-            save_weights(self.run.best_weights, self.network.backbone, metadata=self.parts.metadata)
-            keep_scores(self.best_score_NL)
+            def write() -> None:
+                """The epoch's line, then the checkpoint, then what follows from a better one."""
+                self.run.append_epoch(told)
+                save_checkpoint(self.run.checkpoint, state)
+                if is_best:
+                    self._keep_best(state["backbone"], best_score_NL, keep_scores)
+                report(told)
+
+            self.writer.start(write)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds, live: it moves on as the training does."""
+        assert self.best_score_NL is not None
+        return {
+            "backbone": self.network.backbone.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "progress": asdict(self.progress),
+            "best_score_NL": torch.from_numpy(self.best_score_NL),
+        }
+
+    def _keep_best(
+        self,
+        weights: dict[str, Tensor],
+        score_NL: NDArray[np.float32],
+        keep_scores: KeepScores,
+    ) -> None:
+        save_weights(self.run.best_weights, weights, metadata=self.parts.metadata)
+        keep_scores(score_NL)
 
     def _resume(self, keep_scores: KeepScores) -> None:
         state: dict[str, Any] | None = load_checkpoint(self.run.checkpoint, self.device)
@@ -244,11 +279,14 @@ class Trainer:
             return
         self.network.backbone.load_state_dict(state["backbone"])
         self.optimizer.load_state_dict(state["optimizer"])
+        as_numbers(self.optimizer)
+        lay_out_as_weights(self.optimizer)
         self.schedule.load_state_dict(state["schedule"])
         self.progress = Progress(**state["progress"])
         self.best_score_NL = state["best_score_NL"].cpu().numpy()
         self.run.keep_epochs(self.progress.epoch)
-        self._keep_if_best(keep_scores)
+        if self.progress.best_epoch == self.progress.epoch:
+            self._keep_best(state["backbone"], self.best_score_NL, keep_scores)
         log.info("%s continues after epoch %d", self.run.path.name, self.progress.epoch)
 
     def _seed(self, use: str, epoch: int) -> int:
@@ -256,7 +294,13 @@ class Trainer:
 
 
 @torch.inference_mode()
-def predict(network: Network, batches: Batches, recipe: Recipe) -> tuple[Tensor, Tensor]:
+def predict(
+    network: Network,
+    batches: Batches,
+    recipe: Recipe,
+    *,
+    after_batch: Callable[[], None] = lambda: None,
+) -> tuple[Tensor, Tensor]:
     """(logit_NL, label_NL), float32 on the CPU, in the order of the batches.
 
     Images do not influence each other here, so a batch that does not fit is cut until it does.
@@ -271,6 +315,7 @@ def predict(network: Network, batches: Batches, recipe: Recipe) -> tuple[Tensor,
             log.info("evaluation goes on with %d images at once", num_at_once)
         logits.append(logit_BL)
         labels.append(label_BL)
+        after_batch()
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 

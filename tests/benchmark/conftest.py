@@ -64,6 +64,7 @@ def make_predictions(seed: int, *, signal: float = 1.0, without: str = "") -> Pr
     return Predictions(
         score_NL=(1 / (1 + np.exp(-logit_NL))).astype(np.float32),
         label_NL=label_NL,
+        is_known_NL=np.ones_like(label_NL),
         image_ids=np.array([f"{image:03}.png" for image in range(NUM_IMAGES)]),
         patient_ids=np.array([f"{image // 3:03}" for image in range(NUM_IMAGES)]),
         findings=FINDINGS,

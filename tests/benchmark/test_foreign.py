@@ -1,6 +1,7 @@
 """Files of scores: read whatever program wrote them, or refused in one line that says where."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -188,6 +189,16 @@ def test_scores_stand_beside_the_labels_of_their_images(read, cases, caplog):
     assert np.array_equal(predictions.score_NL, np.float32([[0.7, 0.8, 0.9], [0.1, 0.2, 0.3]]))
     assert predictions.label_NL.tolist() == [[True, False, True], [False, False, True]]
     assert "1 images outside the test part left out" in caplog.text
+
+
+def test_scores_stand_beside_labels_that_are_not_known(read, cases):
+    table = cases.table.copy()
+    name = cases.findings[0]
+    table[name] = table[name].astype("boolean")
+    table.loc[0, name] = None
+    predictions = join(read(PLAIN + "c.png,0.7,0.8,0.9\n"), replace(cases, table=table))
+    assert predictions.is_known_NL.tolist() == [[False, True, True], [True, True, True]]
+    assert predictions.label_NL.tolist() == [[False, False, True], [False, False, True]]
 
 
 def test_predictions_of_all_images_can_be_saved_and_read(read, cases, tmp_path):

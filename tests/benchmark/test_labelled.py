@@ -2,6 +2,7 @@
 
 import gzip
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,6 +117,17 @@ def test_a_store_gives_cases_too(toy_store):
     assert np.array_equal(cases.table[list(cases.findings)].to_numpy(), toy_store.label_NL[row_N])
     assert cases.labels_sha256 == toy_store.manifest.labels_sha256
     assert cases.label_version == "toy"
+
+
+def test_labels_that_a_store_does_not_know_stay_unknown(toy_store):
+    cases = Labelled.of_store(toy_store, np.arange(4))
+    column = cases.table["Mass"].astype("boolean")
+    column[1] = None
+    masked = replace(cases, table=cases.table.assign(Mass=column))
+    place = cases.findings.index("Mass")
+    assert np.argwhere(~masked.is_known_NL).tolist() == [[1, place]]
+    assert not masked.label_NL[1, place]
+    assert cases.is_known_NL.all()
 
 
 def test_the_whole_release_is_read(caplog):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -7,8 +8,10 @@ from harness.benchmark.comparison import write_foreign
 from harness.benchmark.plan import BenchmarkPlan, StatisticsPlan
 from harness.benchmark.results import MACRO, Results
 from harness.core.findings import FINDINGS
+from harness.core.predictions import Predictions
 from harness.core.records import METRICS, FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
+from harness.evaluation.comparisons import delong
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.thresholds import tune_thresholds
 from tests.benchmark.conftest import (
@@ -313,6 +316,101 @@ def test_predictions_without_validation_have_no_threshold_but_the_oracle(
     assert row.figure("f1") is None
     assert row.thresholds == {}
     assert "oracle" in row.stamps[0]
+
+
+# Labels that are not known ------------------------------------------------------------------------
+
+
+def masked_predictions(seed: int, rubbish: float | None = None) -> Predictions:
+    """Nothing is known of Hernia, only the positives of Mass, all of Edema, most of the others.
+
+    Where a label is not known, the score may be `rubbish`.
+    """
+    made = make_predictions(seed)
+    is_known_NL = np.random.default_rng(1).random(made.label_NL.shape) < 0.8
+    columns = {name: column for column, name in enumerate(FINDINGS)}
+    is_known_NL[:, columns["Hernia"]], is_known_NL[:, columns["Edema"]] = False, True
+    is_known_NL[:, columns["Mass"]] = made.label_NL[:, columns["Mass"]]
+    score_NL = made.score_NL if rubbish is None else np.where(is_known_NL, made.score_NL, rubbish)
+    return replace(
+        made,
+        score_NL=score_NL.astype(np.float32),
+        label_NL=made.label_NL & is_known_NL,
+        is_known_NL=is_known_NL,
+    )
+
+
+def compare_masked(lab: Lab, rubbish: float | None) -> Results:
+    for seed, name in enumerate("ab"):
+        parts = {
+            "test": masked_predictions(5 + seed, rubbish),
+            "val": masked_predictions(7 + seed, rubbish),
+        }
+        write_foreign(lab.results / "masked", name, parts)
+    plan = BenchmarkPlan(name="masked", searches=("alpha",))
+    return lab.compare(plan, contestants=(), foreign=dict.fromkeys("ab", "0" * 64))
+
+
+@pytest.fixture(scope="module")
+def masked_results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Results]:
+    """The results of masked predictions, and again with rubbish for the scores passed over."""
+    lab = make_lab(tmp_path_factory.mktemp("masked"))
+    return compare_masked(lab, None), compare_masked(lab, 0.99)
+
+
+def test_no_figure_of_a_comparison_sees_an_image_whose_label_is_not_known(
+    masked_results: tuple[Results, Results],
+) -> None:
+    ours, with_rubbish = masked_results
+    assert ours == with_rubbish
+    assert ours.row("a").calibration is not None
+    assert len(ours.row("a").subgroups) > 2
+
+
+def test_figures_of_a_comparison_are_those_of_the_known_labels(
+    masked_results: tuple[Results, Results],
+) -> None:
+    row, test, val = masked_results[0].row("a"), masked_predictions(5), masked_predictions(7)
+    thresholds = tune_thresholds(val, RULE)
+    expected = evaluate(test, thresholds=thresholds, rule=RULE, part="test")
+    for metric in METRICS:
+        assert row.figure(metric).value == pytest.approx(expected.macro[metric])
+        assert row.figure(metric, "Edema").value == pytest.approx(
+            getattr(expected.findings["Edema"], metric)
+        )
+    assert sum(row.calibration.curve_before.num_scores) == test.is_known_NL.sum()
+    assert row.thresholds["Nodule"].seeds == (thresholds["Nodule"],)
+
+
+def test_delong_is_of_the_images_whose_label_is_known(
+    masked_results: tuple[Results, Results],
+) -> None:
+    results, column = masked_results[0], FINDINGS.index("Nodule")
+    ours = next(row.difference("auroc", "Nodule") for row in results.rows
+                if row.difference("auroc", "Nodule"))  # fmt: skip
+    tests = [masked_predictions(seed) for seed in (5, 6)]
+    rows_N = tests[0].is_known_NL[:, column]
+    scores = [test.score_NL[rows_N, column] for test in tests]
+    assert ours.p_delong == delong(*scores, tests[0].label_NL[rows_N, column]).p
+
+
+def test_how_many_labels_are_not_known_is_told_where_some_are_not(
+    masked_results: tuple[Results, Results], results: Results
+) -> None:
+    masked, test, val = masked_results[0], masked_predictions(5), masked_predictions(7)
+    assert "Edema" not in masked.num_unknown
+    assert masked.num_unknown["Hernia"] == 60
+    assert sum(masked.num_unknown.values()) == (~test.is_known_NL).sum()
+    thresholds = masked.row("a").thresholds
+    assert sum(each.num_unknown for each in thresholds.values()) == (~val.is_known_NL).sum()
+    groups = [each.num_unknown["Nodule"] for each in masked.row("a").subgroups[:2]]
+    assert sum(groups) == masked.num_unknown["Nodule"]
+    assert reasons(masked) == {
+        "Hernia": "no label of the test part is known; left out of every macro mean",
+        "Mass": "every image of the test part whose label is known has it; left out of every macro "
+        "mean",
+    }
+    assert results.num_unknown == {}
 
 
 def test_images_instead_of_patients_on_request(scored_lab: Lab, plan: BenchmarkPlan) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ def predictions() -> Predictions:
     return Predictions(
         score_NL=scores.astype(np.float32),
         label_NL=scores > 0.5,
+        is_known_NL=np.array([[True, True, scores[row, 2] > 0.1] for row in range(5)]),
         image_ids=np.array([f"{k:08d}_000.png" for k in range(5)]),
         patient_ids=np.array(["1", "1", "2", "3", "3"]),
         findings=("Mass", "Nodule", "Hernia"),
@@ -24,8 +26,8 @@ def test_what_is_read_is_what_was_written(predictions, tmp_path: Path) -> None:
     predictions.save(path)
     read = Predictions.load(path)
     assert read.score_NL.dtype == np.float32
-    assert read.label_NL.dtype == np.bool_
-    for name in ("score_NL", "label_NL", "image_ids", "patient_ids"):
+    assert read.label_NL.dtype == read.is_known_NL.dtype == np.bool_
+    for name in ("score_NL", "label_NL", "is_known_NL", "image_ids", "patient_ids"):
         np.testing.assert_array_equal(getattr(read, name), getattr(predictions, name))
     assert read.findings == predictions.findings
     assert list(tmp_path.iterdir()) == [path]
@@ -36,10 +38,26 @@ def test_parts_must_agree_in_their_sizes(predictions) -> None:
         Predictions(
             score_NL=predictions.score_NL,
             label_NL=predictions.label_NL[:4],
+            is_known_NL=predictions.is_known_NL,
             image_ids=predictions.image_ids,
             patient_ids=predictions.patient_ids,
             findings=predictions.findings,
         )
+
+
+def test_what_is_not_known_is_not_positive(predictions) -> None:
+    with pytest.raises(AssertionError):
+        replace(predictions, is_known_NL=~predictions.label_NL)
+
+
+def test_counts_and_classes_are_of_the_known_labels(predictions) -> None:
+    label_NL = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]], dtype=bool)
+    is_known_NL = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 0], [1, 0, 0], [0, 0, 0]], dtype=bool)
+    made = replace(predictions, label_NL=label_NL, is_known_NL=is_known_NL)
+    assert made.num_positives_L.tolist() == [1, 2, 0]
+    assert made.num_known_L.tolist() == [3, 2, 0]
+    assert made.has_both_classes_L.tolist() == [True, False, False]
+    assert made.of(np.array([2, 3])).num_known_L.tolist() == [2, 0, 0]
 
 
 def damage(path: Path, kind: str) -> None:

@@ -88,7 +88,7 @@ def test_files_have_the_names_that_the_design_gives_them(run) -> None:
 def test_predictions_of_each_part(run) -> None:
     names = np.array(["a", "b"])
     scores = np.zeros((2, 1), np.float32)
-    made = Predictions(scores, scores > 0, names, names, ("Mass",))
+    made = Predictions(scores, scores > 0, scores == 0, names, names, ("Mass",))
     made.save(run.predictions_file("val"))
     read = run.predictions("val")
     assert read is not None

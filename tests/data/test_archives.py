@@ -46,7 +46,6 @@ def test_links_devices_and_paths_that_lead_elsewhere_are_passed_over(tmp_path):
         "f.png": link("images/f.png", "", tarfile.CHRTYPE),
         "g.png": link("images/g.png", "", tarfile.FIFOTYPE),
         "images/e.png": b"E",
-        "again/e.png": b"another E",
     }
     archive = pack(tmp_path / "images_001.tar.gz", content)
     found, report = read(archive, {f"{letter}.png": ord(letter) for letter in "abcdefg"})
@@ -56,8 +55,15 @@ def test_links_devices_and_paths_that_lead_elsewhere_are_passed_over(tmp_path):
         "../../a.png (its path leads out of the archive)",
         "/etc/b.png (its path leads out of the archive)",
         *(f"images/{letter}.png (neither a file nor a folder)" for letter in "cdfg"),
-        "again/e.png (a second file of this name)",
     ]
+
+
+def test_a_name_that_stands_in_an_archive_twice_comes_twice(tmp_path):
+    archive = pack(tmp_path / "images_001.tar.gz", {"images/a.png": b"A", "more/a.png": b"other"})
+    found = [
+        (row, stream.read()) for row, stream in images_in(archive, {"a.png": 3}, ArchiveReport())
+    ]
+    assert found == [(3, b"A"), (3, b"other")]
 
 
 def archive_of_noise(tmp_path):
@@ -132,7 +138,7 @@ def test_archives_give_the_store_that_folders_give(release, tmp_path, num_worker
     )  # fmt: skip
     assert store.fingerprint == whole.fingerprint
     assert seen[-1] == (8, 8)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*before, "store"])
+    assert {path.name for path in tmp_path.iterdir()} == {*before, "store", ".store.lock"}
     assert not (release / "images").exists()
 
 
@@ -229,3 +235,73 @@ def test_every_archive_ends_where_images_do(tmp_path):
     archive = pack(tmp_path / "images_001.tar.gz", {"a.png": stream.getvalue(), "b.png": b"B"})
     found, _ = read(archive, {"a.png": 0, "b.png": 1})
     assert found == {0: stream.getvalue(), 1: b"B"}
+
+
+# One name, two files ----------------------------------------------------------------------------
+
+
+def test_the_same_file_in_two_archives_is_stored_once(release, tmp_path):
+    whole = prepare(release, tmp_path / "whole")
+    archives = pack_images(release)
+    content = content_of(archives[0])
+    pack(release / "images_004.tar.gz", {f"copies/{name}": file for name, file in content.items()})
+    store = prepare(release, tmp_path / "store", num_workers=2)
+    assert store.fingerprint == whole.fingerprint
+    assert store.manifest.failures == ()
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize("place", ["images_001.tar.gz", "images_003.tar.gz"])
+def test_two_files_of_one_name_are_left_out_and_told(release, tmp_path, place, num_workers):
+    """In two archives, and twice in one: image 0 is in the first."""
+    whole = prepare(release, tmp_path / "whole")
+    pack_images(release)
+    content = content_of(release / place)
+    other = content_of(release / "images_002.tar.gz")[f"images/{name_of(1)}"]
+    pack(release / place, content | {f"again/{name_of(0)}": other})
+    with pytest.raises(HarnessError, match=rf"1 images cannot be had.*{name_of(0)} .a second file"):
+        prepare(release, tmp_path / "store", num_workers=num_workers)
+    store = prepare(release, tmp_path / "store", num_workers=num_workers, max_bad=1)
+    (failure,) = store.manifest.failures
+    assert failure.image == name_of(0)
+    assert "a second file of this name, with other content, in images_00" in failure.reason
+    assert np.array_equal(store.images, whole.images[1:])
+
+
+@pytest.mark.parametrize("mended", ["images_001.tar.gz", "images_003.tar.gz"])
+def test_whichever_of_two_files_is_taken_away_the_other_is_stored(release, tmp_path, mended):
+    whole = prepare(release, tmp_path / "whole")
+    pack_images(release)
+    first, last = release / "images_001.tar.gz", release / "images_003.tar.gz"
+    in_first, in_last = content_of(first), content_of(last)
+    own = in_first[f"images/{name_of(0)}"]
+    other = content_of(release / "images_002.tar.gz")[f"images/{name_of(1)}"]
+    pack(last, in_last | {f"again/{name_of(0)}": other})
+    with pytest.raises(HarnessError, match="a second file"):
+        prepare(release, tmp_path / "store")
+    if mended == last.name:
+        pack(last, in_last)
+    else:
+        pack(first, in_first | {f"images/{name_of(0)}": b""})
+        pack(first, {name: file for name, file in in_first.items() if file != own})
+    store = prepare(release, tmp_path / "store")
+    assert store.manifest.failures == ()
+    row = 0 if mended == last.name else 1
+    assert np.array_equal(store.images[0], whole.images[row])
+    assert np.array_equal(store.images[1:], whole.images[1:])
+
+
+def test_two_files_are_told_though_a_kill_came_between_them(release, tmp_path, monkeypatch):
+    """The first archive is read to its end and noted; the second is met by a later process."""
+    pack_images(release)
+    last = release / "images_003.tar.gz"
+    other = content_of(release / "images_002.tar.gz")[f"images/{name_of(1)}"]
+    pack(last, content_of(last) | {f"again/{name_of(0)}": other})
+    hidden = last.rename(tmp_path / last.name)
+    with pytest.raises(HarnessError, match="no such file"):
+        prepare(release, tmp_path / "store")
+    hidden.rename(last)
+    with pytest.raises(HarnessError, match=rf"{name_of(0)} .a second file"):
+        prepare(release, tmp_path / "store")
+    with pytest.raises(HarnessError, match=rf"{name_of(0)} .a second file"):
+        prepare(release, tmp_path / "store")

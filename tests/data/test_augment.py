@@ -212,3 +212,15 @@ def test_a_gpu_shows_the_same(size_px: int) -> None:
     on_gpu = augment(image.cuda(), recipe=AugmentRecipe(), data=data, generator=seeded())
     assert on_gpu.device.type == "cuda"
     torch.testing.assert_close(on_gpu.cpu(), on_cpu, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("flip", [0.0, 0.5])
+def test_the_compiled_loop_changes_no_bit(flip: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = images(12, 128, 120)
+    recipe = AugmentRecipe(jitter=0.2, flip=flip)
+    by_loop = augment(image, recipe=recipe, data=cut(112), generator=seeded())
+    asked = []
+    monkeypatch.setattr("importlib.util.find_spec", asked.append)  # as where numba is missing
+    without = augment(image, recipe=recipe, data=cut(112), generator=seeded())
+    assert asked == ["numba"]
+    assert torch.equal(by_loop, without)

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.core.errors import HarnessError
+from harness.core.errors import DiskFullError, HarnessError
 from harness.core.findings import FINDINGS
 from harness.data import chestmnist
-from harness.data.chestmnist import COLUMNS, NOTES, PUBLISHED, prepare_chestmnist
+from harness.data.chestmnist import COLUMNS, NOTES, PUBLISHED, PackAddress, prepare_chestmnist
+from harness.data.http_ranges import Terms
 from harness.data.splits import make_split, split_table
+from harness.data.store import ImageStore
+from tests.data.file_server import corrupt, cut_after, file_server, range_of, status, well
 
 SIZES = {"train": 70, "val": 10, "test": 20}
 
@@ -86,7 +89,7 @@ def test_a_second_call_opens_what_is_there(made, tmp_path):
     again = prepare_chestmnist(tmp_path / "chestmnist.npz", store.path, published=published)
     assert again.fingerprint == store.fingerprint
     assert (store.path / "images.npy").stat().st_mtime_ns == before
-    assert {path.name for path in tmp_path.iterdir()} == {"chestmnist.npz", "store"}
+    assert {path.name for path in tmp_path.iterdir()} == {"chestmnist.npz", "store", ".store.lock"}
 
 
 def test_pieces_are_put_together(tmp_path, monkeypatch, made):
@@ -106,7 +109,7 @@ def test_a_file_of_another_md5_is_refused(tmp_path, name):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(HarnessError, match=r"no such file; fetch one of chestmnist\.npz, "):
+    with pytest.raises(HarnessError, match=r"no such file; give one of chestmnist\.npz, "):
         prepare_chestmnist(tmp_path / "chestmnist.npz", tmp_path / "store")
 
 
@@ -135,7 +138,7 @@ def test_a_published_file_that_is_no_pack_is_one_line(tmp_path, how):
     with pytest.raises(HarnessError, match="not a pack of ChestMNIST") as caught:
         prepare_chestmnist(path, tmp_path / "store", published=published)
     assert "\n" not in str(caught.value)
-    assert [item.name for item in tmp_path.iterdir()] == ["chestmnist.npz"]
+    assert {item.name for item in tmp_path.iterdir()} == {"chestmnist.npz", ".store.lock"}
 
 
 def test_a_member_that_is_cut_off_is_one_line(tmp_path):
@@ -148,3 +151,116 @@ def test_a_member_that_is_cut_off_is_one_line(tmp_path):
     published = {path.name: hashlib.md5(path.read_bytes()).hexdigest()}
     with pytest.raises(HarnessError, match="not a pack of ChestMNIST"):
         prepare_chestmnist(path, tmp_path / "store", published=published)
+
+
+# Fetching ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A server that has a pack of 28 px, whose MD5 is the published one."""
+    path = tmp_path / "mirror" / "chestmnist.npz"
+    path.parent.mkdir()
+    monkeypatch.setitem(PUBLISHED, path.name, write_pack(path, arrays())[path.name])
+    with file_server() as server:
+        server.content[path.name] = path.read_bytes()
+        yield server
+
+
+def command(harness, mirror, out, *words):
+    return harness("data", "prepare", "chestmnist", "--base", mirror.base, "--out", out, *words)
+
+
+def test_each_size_has_an_address():
+    assert [PackAddress(size_px).name for size_px in chestmnist.SIZES_PX] == list(PUBLISHED)
+    url = "https://zenodo.org/records/10519652/files/chestmnist_64.npz?download=1"
+    assert PackAddress(64).url == url
+    assert PackAddress(28, "https://a.org/packs/").url == "https://a.org/packs/chestmnist.npz"
+    with pytest.raises(HarnessError, match="no images of 32 px; known: 28, 64, 128, 224"):
+        _ = PackAddress(32).name
+
+
+def test_the_command_fetches_makes_and_says_whose_images_they_are(mirror, tmp_path, harness):
+    out = tmp_path / "stores" / "chestmnist-28"
+    code, said, _ = command(harness, mirror, out)
+    assert code == 0
+    assert "CC BY 4.0" in said
+    assert "provided by the NIH Clinical Center" in said
+    assert "note: its split is a random one" in said
+    assert f"fetched {out.parent / 'chestmnist.npz'}" in said
+    assert len(ImageStore.open(out)) == 100
+    num_asked = len(mirror.asked)
+    assert command(harness, mirror, out)[0] == 0
+    assert len(mirror.asked) == num_asked
+
+
+def test_its_store_can_be_shown_and_checked_by_what_the_commands_say_next(
+    mirror, tmp_path, harness
+):
+    out = tmp_path / "store"
+    command(harness, mirror, out)
+    code, said, err = harness("data", "show", out)
+    assert (code, err) == (0, "")
+    assert "patients " not in said.replace("no patients", "")
+    assert "the source names no patients" in said
+    assert "split as_given" in said
+    assert said.splitlines()[-1].endswith("--set data.split=as_given")
+    code, said, _ = harness("data", "check", out)
+    assert code == 0
+    assert "This source names no patients" in said
+
+
+def test_a_pack_that_is_there_is_checked_and_not_fetched(mirror, tmp_path, harness):
+    (tmp_path / "chestmnist.npz").write_bytes(mirror.content["chestmnist.npz"])
+    assert command(harness, mirror, tmp_path / "store")[0] == 0
+    assert mirror.asked == []
+
+
+def test_a_pack_that_is_cut_off_on_the_way_is_continued(mirror, tmp_path):
+    size = len(mirror.content["chestmnist.npz"])
+    half = size // 2
+    address = PackAddress(28, mirror.base, Terms(wait_s=0.01))
+    mirror.answers["chestmnist.npz"] = [status(503), well, cut_after(half), status(404)]
+    with pytest.raises(HarnessError, match="404"):
+        prepare_chestmnist(None, tmp_path / "store", address=address)
+    assert (tmp_path / "chestmnist.npz.part").stat().st_size == half
+    assert len(prepare_chestmnist(None, tmp_path / "store", address=address)) == 100
+    assert [told for _, told in mirror.asked] == [
+        "bytes=0-0", "bytes=0-0", "bytes=0-", f"bytes={half}-", "bytes=0-0", f"bytes={half}-",
+    ]  # fmt: skip
+
+
+def test_a_pack_that_arrives_changed_is_refused(mirror, tmp_path, harness):
+    mirror.answers["chestmnist.npz"] = [well, corrupt, corrupt]
+    code, _, said = command(harness, mirror, tmp_path / "store")
+    assert code == 2
+    assert "wrong MD5" in said
+    assert not (tmp_path / "store").exists()
+    assert not (tmp_path / "chestmnist.npz").exists()
+
+
+@pytest.mark.parametrize("answer", [status(404), status(200), range_of("bytes 0-0/*")])
+def test_a_server_that_does_not_say_how_long_it_is(mirror, tmp_path, harness, answer):
+    mirror.answers["chestmnist.npz"] = [answer]
+    code, _, said = command(harness, mirror, tmp_path / "store")
+    assert code == 2
+    assert "chestmnist.npz could not be had" in said
+    assert len(mirror.asked) == 1
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_arrives(mirror, make_disk, harness):
+    """112,120 images of 28 px are 88 MB."""
+    disk = make_disk(50)
+    code, _, said = command(harness, mirror, disk / "store")
+    assert code == 2
+    assert "are to be written" in said
+    assert [told for _, told in mirror.asked] == ["bytes=0-0"]
+
+
+def test_a_disk_that_fills_up_leaves_no_half_a_store(tmp_path, make_disk, fill_disk, monkeypatch):
+    disk = make_disk(20)
+    published = write_pack(tmp_path / "chestmnist.npz", arrays())
+    monkeypatch.setattr(chestmnist, "check_space", lambda path, num_bytes: fill_disk(disk))
+    with pytest.raises(DiskFullError, match="the disk or the quota is full"):
+        prepare_chestmnist(tmp_path / "chestmnist.npz", disk / "store", published=published)
+    assert {item.name for item in disk.iterdir()} <= {"filler", ".store.lock"}

@@ -6,7 +6,7 @@ from PIL import ImageColor
 from harness.core.findings import FINDINGS, NO_FINDING
 from harness.data.contact_sheet import BOX, WARNING, choose_rows, contact_sheet, summary_table
 from harness.data.splits import make_split, split_table
-from harness.data.store import write_store
+from harness.data.store import ImageStore, write_store
 
 
 @pytest.fixture
@@ -38,6 +38,14 @@ def test_the_counts_add_up_to_the_table(big_store):
     assert total[NO_FINDING] == total[FINDINGS[0]] == 8
     assert total[FINDINGS[7]] == 0
     assert table.loc["images", "test"] == 10
+
+
+def test_patients_that_nobody_knows_are_not_counted(big_store):
+    manifest = big_store.manifest.model_copy(update={"has_patients": False})
+    store = ImageStore(
+        big_store.path, manifest=manifest, table=big_store.table, boxes=big_store.boxes
+    )
+    assert "patients" not in summary_table(store, make_split(store, "official")).index
 
 
 def test_the_counts_are_of_the_parts_of_the_split(big_store):

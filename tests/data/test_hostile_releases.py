@@ -2,7 +2,9 @@
 
 import os
 import struct
+import tarfile
 import zlib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from harness.core.errors import DiskFullError, HarnessError
 from harness.data.decode import BROKEN_FILE, MAX_PIXELS, decode_gray
 from harness.data.decoding import CHUNK_IMAGES
 from harness.data.nih import prepare_nih
-from tests.data.small_release import name_of, pack_images, write_release
+from harness.data.store import ImageStore
+from tests.data.small_release import name_of, pack, pack_images, write_release
 
 
 @pytest.fixture
@@ -37,10 +40,15 @@ def chunk(kind, content):
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
-def png_of(width_px, height_px, *, depth=8, colour=0, rows=b""):
-    """A PNG file that claims a size and has these rows, compressed."""
+@cache
+def deflated_zeros(num_mb):
+    return zlib.compress(bytes(num_mb * 2**20), 1)
+
+
+def png_of(width_px, height_px, *, depth=8, colour=0, rows=b"", deflated=None):
+    """A PNG file that claims a size and has these rows, compressed, or this deflated stream."""
     header = struct.pack(">II5B", width_px, height_px, depth, colour, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), (b"IDAT", deflated or zlib.compress(rows, 9)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
 
 
@@ -65,18 +73,20 @@ def test_a_tenth_of_the_files_cut_off(tmp_path, packed):
     store.verify()
 
 
-@pytest.mark.parametrize("colour", [0, 2])
-def test_a_png_that_claims_to_be_huge_is_not_decoded(release, tmp_path, colour):
+@pytest.mark.parametrize(("colour", "packed"), [(0, False), (2, False), (0, True)])
+def test_a_png_that_claims_to_be_huge_is_not_decoded(release, tmp_path, colour, packed):
     """20,000 x 20,000 pixels in a file of half a megabyte, gray or in colours."""
-    bomb = png_of(20_000, 20_000, colour=colour, rows=bytes(500 * 2**20))
+    bomb = png_of(20_000, 20_000, colour=colour, deflated=deflated_zeros(200))
     assert len(bomb) < 1_000_000
     (release / "images" / name_of(2)).write_bytes(bomb)
+    if packed:
+        pack_images(release)
     reason = only_failure(release, tmp_path)
     assert "20000 x 20000 pixels" in reason or "DecompressionBomb" in reason
 
 
 def test_a_png_whose_data_are_longer_than_its_size_is_not_inflated_further(release, tmp_path):
-    bomb = png_of(32, 32, rows=bytes(500 * 2**20))
+    bomb = png_of(32, 32, deflated=deflated_zeros(200))
     (release / "images" / name_of(2)).write_bytes(bomb)
     store = prepare(release, tmp_path / "store", max_bad=1)
     assert store.images[2].max() == 0
@@ -103,6 +113,21 @@ def test_a_link_out_of_the_folder_is_not_read(release, tmp_path):
     image.rename(tmp_path / "outside.png")
     image.symlink_to(tmp_path / "outside.png")
     assert only_failure(release, tmp_path) == "a link that leads out of its folder"
+
+
+def test_a_link_in_an_archive_is_passed_over_and_its_image_left_out(release, tmp_path):
+    secret = release / "images" / name_of(2)
+    secret.rename(tmp_path / "outside.png")
+    pack_images(release)
+    link = tarfile.TarInfo(f"images/{name_of(2)}")
+    link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "outside.png")
+    pack(release / "images_004.tar.gz", {link.name: link, f"../../{name_of(2)}": b"outside"})
+    assert only_failure(release, tmp_path) == "no such file"
+    (note,) = ImageStore.open(tmp_path / "store").manifest.notes
+    assert note.startswith("images_004.tar.gz: 2 members passed over: ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".store.lock", "outside.png", "release", "store",
+    ]  # fmt: skip
 
 
 def test_an_image_that_is_done_may_become_a_link(release, tmp_path):
@@ -187,16 +212,18 @@ def test_a_disk_that_is_too_small_is_refused_before_anything_is_written(tmp_path
     root = write_release(tmp_path / "release")
     with pytest.raises(DiskFullError, match="are to be written"):
         prepare(root, disk / "store", size_px=512)
-    assert list(disk.iterdir()) == []
+    assert [item.name for item in disk.iterdir()] == [".store.lock"]
 
 
-@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize(("num_workers", "packed"), [(1, False), (2, False), (1, True), (2, True)])
 def test_a_disk_that_fills_up_on_the_way_is_told_and_continued(
-    tmp_path, make_disk, fill_disk, num_workers
+    tmp_path, make_disk, fill_disk, num_workers, packed
 ):
     disk = make_disk(20)
     root = write_release(tmp_path / "release", num_images=2 * CHUNK_IMAGES + 5)
     whole = prepare(root, tmp_path / "whole", size_px=64)
+    if packed:
+        pack_images(root)
     is_filled = []
 
     def fill_once(done, total):

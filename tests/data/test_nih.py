@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from harness.core.errors import HarnessError
+from harness.core.locks import held
 from harness.data.decoding import CHUNK_IMAGES
 from harness.data.nih import prepare_nih
 from harness.data.nih_tables import read_boxes
@@ -93,6 +93,18 @@ def test_the_folders_of_the_kaggle_copy(release, tmp_path):
     assert prepare_nih(release, tmp_path / "parts", size_px=16).fingerprint == whole.fingerprint
 
 
+def test_two_folders_may_share_a_file_but_not_a_name(release, tmp_path):
+    """A copy is fine; of two different files nobody knows which is meant."""
+    (release / "images_001").mkdir()
+    shutil.copy(release / "images" / name_of(0), release / "images_001")
+    shutil.copy(release / "images" / name_of(1), release / "images_001" / name_of(3))
+    (release / "images_002").symlink_to("images")
+    store = prepare_nih(release, tmp_path / "store", size_px=16, max_bad=1)
+    (failure,) = store.manifest.failures
+    assert failure.image == name_of(3)
+    assert failure.reason == "files of this name in images and images_001 differ"
+
+
 def test_an_older_table_with_a_comma_more_and_years_in_its_ages(release, tmp_path):
     table = release / "Data_Entry_2017_v2020.csv"
     lines = table.read_text().splitlines()
@@ -166,7 +178,7 @@ def test_too_many_failures_are_refused_and_what_is_done_is_kept(release, tmp_pat
     store = prepare_nih(
         release, tmp_path / "store", size_px=16, progress=lambda *counts: seen.append(counts)
     )
-    assert seen == [(7, 8), (8, 8)]
+    assert (seen[0], seen[-1]) == ((7, 8), (8, 8))
     assert store.fingerprint == whole.fingerprint
 
 
@@ -276,12 +288,12 @@ def test_a_partial_store_of_other_inputs_is_refused(release, tmp_path):
 
 
 PREPARE = """
-import multiprocessing, os, signal, sys
+import os, signal, sys
 from pathlib import Path
 
 def stop(done, total):
     if done:
-        print(done, *[child.pid for child in multiprocessing.active_children()], flush=True)
+        print(done, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
@@ -292,34 +304,23 @@ if __name__ == "__main__":
 """
 
 
-def kill_in_the_middle(root: Path, out: Path, *, num_workers: int) -> tuple[int, list[int]]:
-    """Have `prepare_nih` killed at its first progress: (images reported, worker pids)."""
+def kill_in_the_middle(root: Path, out: Path, *, num_workers: int) -> int:
+    """Have `prepare_nih` killed at its first progress: how many images it reported."""
     script = root.parent / "prepare.py"
     script.write_text(PREPARE)
     command = [sys.executable, str(script), str(root), str(out), str(num_workers)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     ended = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    done, *pids = map(int, ended.stdout.split())
-    return done, pids
+    return int(ended.stdout)
 
 
-def is_running(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-@pytest.mark.parametrize("num_workers", [1, 2])
-def test_a_killed_preparation_continues_to_the_same_store(tmp_path, num_workers):
+def test_a_killed_preparation_continues_to_the_same_store(tmp_path):
     num_images = 6 * CHUNK_IMAGES
     root = write_release(tmp_path / "release", num_images=num_images)
     whole = prepare_nih(root, tmp_path / "whole", size_px=16, num_workers=1)
-    done, pids = kill_in_the_middle(root, tmp_path / "store", num_workers=num_workers)
+    done = kill_in_the_middle(root, tmp_path / "store", num_workers=2)
     assert 0 < done < num_images
-    assert len(pids) == (num_workers if num_workers > 1 else 0)
     assert not (tmp_path / "store").exists()
 
     seen = []
@@ -331,12 +332,36 @@ def test_a_killed_preparation_continues_to_the_same_store(tmp_path, num_workers)
     assert seen[-1] == (num_images, num_images)
     assert store.fingerprint == whole.fingerprint
     assert np.array_equal(store.images, whole.images)
-    assert sorted(path.name for path in tmp_path.iterdir() if "partial" in path.name) == []
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
 
-    deadline = time.monotonic() + 10
-    while any(map(is_running, pids)):
-        assert time.monotonic() < deadline, "worker processes outlive their parent"
-        time.sleep(0.05)
+
+def test_the_lock_of_another_preparation_is_told_and_a_finished_store_needs_none(
+    release, tmp_path, harness
+):
+    words = ("data", "prepare", "nih", "--root", release, "--out", tmp_path / "store", "--size", 16)
+    with held(tmp_path / ".store.lock"):
+        code, _, said = harness(*words)
+        assert code == 2
+        assert len(said.splitlines()) == 1
+        assert f"{tmp_path / 'store'}: in use by process {os.getpid()}" in said
+        assert not (tmp_path / ".store.partial").exists()
+    assert harness(*words)[0] == 0
+    with held(tmp_path / ".store.lock"):
+        assert harness(*words)[0] == 0
+
+
+def test_two_preparations_at_a_time_do_not_disturb_one_another(release, tmp_path):
+    """The second comes while the first is at work, and is refused without touching anything."""
+    refused = []
+
+    def come_second(done, total):
+        with pytest.raises(HarnessError, match="in use by process") as caught:
+            prepare_nih(release, tmp_path / "store", size_px=16)
+        refused.append(str(caught.value))
+
+    store = prepare_nih(release, tmp_path / "store", size_px=16, progress=come_second)
+    assert refused
+    assert store.fingerprint == prepare_nih(release, tmp_path / "alone", size_px=16).fingerprint
 
 
 @pytest.mark.parametrize("step", ["manifest", "kept", "work"])

@@ -92,16 +92,16 @@ def test_no_table(folder):
         read_folder(folder)
 
 
-def test_unknown_labels_are_for_training_only(folder, tmp_path):
+def test_no_part_of_a_split_need_have_all_labels(folder, tmp_path):
     Image.fromarray(np.full((16, 16), 9, np.uint8)).save(folder / "c.png")
-    table = "image,patient,part,Mass,Tube\na.png,1,val,1,0\nb.png,2,train,,1\nc.png,3,test,0,0\n"
+    table = "image,patient,part,Mass,Tube\na.png,1,val,1,\nb.png,2,train,,1\nc.png,3,test,,0\n"
     (folder / "labels.csv").write_text(table)
-    store = prepare("folder", folder, tmp_path / "known", size_px=16, num_workers=1)
-    assert make_split(store, "as_given").train.tolist() == [1]
-    (folder / "labels.csv").write_text(table.replace("val,1,0", "val,1,"))
-    store = prepare("folder", folder, tmp_path / "unknown", size_px=16, num_workers=1)
-    with pytest.raises(HarnessError, match=r"1 val images of which it is not known.*show Tube"):
-        make_split(store, "as_given")
+    store = prepare("folder", folder, tmp_path / "store", size_px=16, num_workers=1)
+    split = make_split(store, "as_given")
+    known = {
+        part: store.is_known_NL[getattr(split, part)].tolist() for part in ("train", "val", "test")
+    }
+    assert known == {"train": [[False, True]], "val": [[True, False]], "test": [[False, True]]}
 
 
 def test_chexpert_needs_its_tables(tmp_path):

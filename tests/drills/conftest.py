@@ -1,4 +1,4 @@
-"""A drill takes minutes: `pytest -m drill`; the default run leaves them out."""
+"""A drill takes minutes: `pytest -m drill -n 0`; the default run leaves them out."""
 
 from pathlib import Path
 

@@ -1,24 +1,30 @@
 """A simulated full release: the real label table, lists and boxes, and 112,120 small images.
 
-Two thirds of the images are in archives, one third in folders. Prepared, killed, and prepared again
-in bounded memory; then every image, every label and every fold is counted.
+Two thirds of the images are in archives, one third in folders. Prepared by the command line with as
+many threads as it ever takes by default, killed, and prepared again in bounded memory; then every
+image, label and fold is counted, the store is checked and the three splits are made.
 """
 
 import gzip
 import os
+import re
 import signal
 import struct
 import subprocess
 import sys
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.core.files import read_json
 from harness.core.findings import FINDINGS
 from harness.data.nih_tables import read_label_table
+from harness.data.partial_store import MAX_WORKERS
+from harness.data.splits import make_split
 from harness.data.store import ImageStore
 from tests.conftest import SHARED_DATA
 from tests.data.small_release import pack
@@ -33,14 +39,24 @@ COUNTS = {
     "Pneumonia": (876, 555), "Pneumothorax": (2637, 2665),
 }  # fmt: skip
 """Images of each finding in the two official parts, counted from the public files."""
+NO_FINDING = {"train_val": 50_500, "test": 9_861}
+PARTS_OF = {
+    "official": {"test": (25_596, 2_797)},
+    "dacnet_70_10_20": {
+        "train": (78_614, 21_563), "val": (11_212, 3_081), "test": (22_294, 6_161),
+    },
+    "dannynet_2pct": {"train": (103_847, 28_618), "val": (5_974, 1_570), "test": (2_299, 617)},
+}  # fmt: skip
+"""Images and patients of the parts of each split, of DannyNet's authors as they printed them."""
 MAX_MEMORY_MB = 1000
 NUM_ARCHIVES, NUM_FOLDERS = 8, 4
 
 
 def png_of(number: int) -> bytes:
-    """A gray PNG whose first four pixels are the bytes of a number."""
-    row = b"\0" + struct.pack(">I", number) + bytes(PX - 4)
-    rows = zlib.compress(row + bytes((PX + 1) * (PX - 1)), 1)
+    """A gray PNG of noise of its own, whose first four pixels are the bytes of a number."""
+    pixels = np.random.default_rng(number).integers(60, 190, (PX, PX), dtype=np.uint8)
+    pixels[0, :4] = list(struct.pack(">I", number))
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels), 1)
     header = struct.pack(">II5B", PX, PX, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -75,29 +91,38 @@ def release(tmp_path_factory) -> Path:
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of a process and its children; what they share counts for each."""
+    """Memory of a process and its children; of what they share, each counts its part."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    own_mb = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    own_mb = int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)[1]) * 1024 / 1e6
     return own_mb + sum(memory_mb(int(child)) for child in children)
+
+
+def run(*words: object) -> subprocess.Popen:
+    command = [sys.executable, "-m", "harness", *map(str, words)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    return subprocess.Popen(command, env=environment)
+
+
+def peak_of(process: subprocess.Popen) -> float:
+    peak_mb = 0.0
+    while process.poll() is None:
+        with suppress(OSError, TypeError):  # it has just ended
+            peak_mb = max(peak_mb, memory_mb(process.pid))
+        time.sleep(0.2)
+    return peak_mb
 
 
 def prepare(root: Path, out: Path, *, kill_after: int | None = None) -> tuple[int, float]:
     """Run the command, killed once so many images are done: its exit code and peak memory."""
-    words = ["data", "prepare", "nih", "--root", root, "--out", out, "--size", PX, "--max-bad", 0]
-    command = [sys.executable, "-c", "from harness.cli import main; main()", *map(str, words)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     marks = out.parent / f".{out.name}.partial" / "work" / "marks.npy"
-    peak_mb = 0.0
-    with subprocess.Popen(command, env=environment) as process:
-        while process.poll() is None:
-            try:
-                peak_mb = max(peak_mb, memory_mb(process.pid))
-            except OSError:  # it has just ended
-                continue
-            if kill_after is not None and num_marked(marks) >= kill_after:
-                process.send_signal(signal.SIGKILL)
-            time.sleep(0.1)
+    words = ("--root", root, "--out", out, "--size", PX, "--max-bad", 0, "--workers", MAX_WORKERS)
+    with run("data", "prepare", "nih", *words) as process:
+        if kill_after is not None:
+            while num_marked(marks) < kill_after and process.poll() is None:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGKILL)
+        peak_mb = peak_of(process)
     return process.returncode, peak_mb
 
 
@@ -105,19 +130,22 @@ def num_marked(marks: Path) -> int:
     return int(np.count_nonzero(np.load(marks))) if marks.exists() else 0
 
 
-def test_the_full_release_is_prepared_killed_and_continued(release, tmp_path):
-    out = tmp_path / "store"
+@pytest.fixture(scope="module")
+def store(release, tmp_path_factory) -> ImageStore:
+    """Prepared, killed twice on the way, in bounded memory."""
+    out = tmp_path_factory.mktemp("stores") / "nih"
     began = time.monotonic()
-    peaks_mb = []
-    for kill_after in (20_000, 70_000, None):
-        code, peak_mb = prepare(release, out, kill_after=kill_after)
-        assert code == (0 if kill_after is None else -signal.SIGKILL)
-        assert out.exists() == (kill_after is None)
-        peaks_mb.append(peak_mb)
-    print(f"{time.monotonic() - began:.0f} s; peak memory {max(peaks_mb):.0f} MB")
-    assert max(peaks_mb) < MAX_MEMORY_MB
+    for kill_after in (20_000, 70_000):
+        assert prepare(release, out, kill_after=kill_after)[0] == -signal.SIGKILL
+        assert not out.exists()
+    code, peak_mb = prepare(release, out)
+    assert code == 0
+    print(f"prepared in {time.monotonic() - began:.0f} s; peak memory {peak_mb:.0f} MB")
+    assert peak_mb < MAX_MEMORY_MB
+    return ImageStore.open(out)
 
-    store = ImageStore.open(out)
+
+def test_every_image_and_every_label_is_there_and_in_its_place(store):
     store.verify()
     assert len(store) == NUM_IMAGES
     assert store.table["patient"].nunique() == NUM_PATIENTS
@@ -130,6 +158,48 @@ def test_the_full_release_is_prepared_killed_and_continued(release, tmp_path):
         finding: (counts.loc["train_val", finding], counts.loc["test", finding])
         for finding in FINDINGS
     } == COUNTS
-    assert store.table["fold"].value_counts().to_dict() == {"train_val": 86_524, "test": 25_596}
+    is_negative = ~store.table[list(FINDINGS)].any(axis=1)
+    assert is_negative.groupby(store.table["fold"]).sum().to_dict() == NO_FINDING
+    folds = store.table.groupby("fold")["patient"].agg(["size", "nunique"])
+    assert folds.loc["train_val"].tolist() == [86_524, 28_008]
+    assert folds.loc["test"].tolist() == [25_596, 2_797]
     number_N = np.ascontiguousarray(store.images[:, 0, :4]).view(">u4")[:, 0]
     assert np.array_equal(number_N, np.arange(NUM_IMAGES))
+
+
+@pytest.mark.parametrize("name", PARTS_OF)
+def test_the_splits_have_their_counts_and_share_no_patient(store, harness, tmp_path, name):
+    split = make_split(store, name)
+    patients = store.table["patient"].to_numpy()
+    rows = {part: getattr(split, part) for part in ("train", "val", "test")}
+    found = {part: (len(row), len(set(patients[row]))) for part, row in rows.items()}
+    assert {part: found[part] for part in PARTS_OF[name]} == PARTS_OF[name]
+    assert sum(images for images, _ in found.values()) == NUM_IMAGES
+    assert sum(people for _, people in found.values()) == NUM_PATIENTS  # none is in two parts
+    code, said, _ = harness(
+        "data", "show", store.path, "--split", name, "--sheet", tmp_path / "sheet.png"
+    )
+    assert code == 0
+    lines = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line.strip()}
+    assert lines["images"] == [str(found[part][0]) for part in rows]
+    assert lines["patients"] == [str(found[part][1]) for part in rows]
+
+
+def test_the_shares_of_the_findings_in_validation_are_those_of_train(store):
+    """Within 10 % where more than 500 images of the release have the finding."""
+    split = make_split(store, "official")
+    is_common_L = store.label_NL.sum(axis=0) > 500
+    assert is_common_L.sum() == 13
+    train_L, val_L = (store.label_NL[row].mean(axis=0) for row in (split.train, split.val))
+    assert np.abs(val_L / train_L - 1)[is_common_L].max() < 0.1
+
+
+def test_the_check_finds_no_leak_and_the_release_s_counts(store, tmp_path):
+    began = time.monotonic()
+    with run("data", "check", store.path, "--out", tmp_path) as process:
+        peak_mb = peak_of(process)
+    print(f"checked in {time.monotonic() - began:.0f} s; peak memory {peak_mb:.0f} MB")
+    assert process.returncode == 0
+    checks = read_json(tmp_path / "check.json")["checks"]
+    for key in ("patients", "twins", "labels", "people", "blank", "pixels"):
+        assert checks[key]["verdict"] == "good", checks[key]

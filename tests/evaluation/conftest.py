@@ -18,6 +18,7 @@ def _make(score_NL: ArrayLike, label_NL: ArrayLike) -> Predictions:
     return Predictions(
         score_NL=score,
         label_NL=np.asarray(label_NL, dtype=bool),
+        is_known_NL=np.ones(score.shape, dtype=bool),
         image_ids=np.array([f"{i:05}.png" for i in range(num_images)], dtype=np.str_),
         patient_ids=np.array([f"{i // 2:05}" for i in range(num_images)], dtype=np.str_),
         findings=tuple("ABCDEFGHIJKLMN"[:num_findings]),

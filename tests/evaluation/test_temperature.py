@@ -108,5 +108,5 @@ def test_it_ends_where_the_search_does(make_predictions: MakePredictions) -> Non
 
 
 def test_nothing_to_fit_is_an_error(make_predictions: MakePredictions) -> None:
-    with pytest.raises(ValueError, match="no scores"):
+    with pytest.raises(ValueError, match="no labels"):
         fit_temperature(make_predictions(np.empty((0, 2)), np.empty((0, 2))))

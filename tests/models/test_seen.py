@@ -14,7 +14,7 @@ from harness.core.recipe import Recipe
 from harness.core.run_dir import RunDirectory
 from harness.data.splits import make_split
 from harness.data.store import StoreOrigin, write_store
-from harness.models.seen import NAMED, Seen, contamination, seen_by, seen_metadata
+from harness.models.seen import NAMED, Seen, contamination, files_of, seen_by, seen_metadata
 from harness.models.zoo import IMAGENET, RANDOM
 from harness.trial import run_trial
 
@@ -56,6 +56,14 @@ def with_beside(folder: Path, told: object) -> str:
 def test_every_name_for_weights_says_what_it_has_seen():
     assert set(NAMED) == {RANDOM, IMAGENET}
     assert seen_by("imagenet") == seen_by("none") == ()
+
+
+def test_a_run_needs_what_lies_beside_its_weights(tmp_path):
+    assert files_of("imagenet") == files_of("none") == ()
+    alone = Path(weights_of(tmp_path, None))
+    assert files_of(str(alone)) == (alone,)
+    told = Path(with_beside(tmp_path, []))
+    assert files_of(str(told)) == (told, tmp_path / "chexnet.pth.seen.json")
 
 
 @pytest.mark.parametrize("weights", ["none", "imagenet"])

@@ -8,6 +8,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.core.recipe import Recipe
 from harness.speed.measure import (
+    NUM_EPOCHS,
     Measurement,
     MemorySampler,
     Work,
@@ -22,14 +23,18 @@ RECORDS = "t*/record.json"
 
 def measurement(**changes):
     figures = {
-        "num_trials": 10, "num_slots": 2, "wall_s": 30.0, "training_s": 40.0, "first_s": 5.0,
-        "last_s": 29.3, "rss_mb": {},
+        "num_trials": 10, "num_slots": 2, "actor_s": 55.0, "wall_s": 30.0,
+        "training_s": 40.0, "first_s": 5.0, "last_s": 29.3, "rss_mb": {},
     }  # fmt: skip
     return Measurement(**figures | changes)
 
 
 def test_overhead_is_what_the_training_does_not_explain():
     assert measurement().overhead_s == pytest.approx((30 - 40 / 2) / 10)
+
+
+def test_an_actor_s_overhead_is_what_it_does_beside_training():
+    assert measurement().actor_overhead_s == pytest.approx((55 - 40) / 10)
 
 
 def test_overhead_of_later_trials_leaves_the_start_out():
@@ -99,10 +104,10 @@ def test_samples_are_told_at_the_right_places():
     assert MemorySampler().at_per_cents() == {}
 
 
-def test_the_work_is_one_epoch_that_nothing_cuts_short(tmp_path):
+def test_the_work_is_a_few_epochs_that_nothing_cuts_short(tmp_path):
     space = Work(tmp_path, 1).space
     assert isinstance(space.base, Recipe)
-    assert (space.base.train.epochs, space.search.scheduler) == (1, "none")
+    assert (space.base.train.epochs, space.search.scheduler) == (NUM_EPOCHS, "none")
     assert "optim.lr" in space.space
 
 

@@ -1,52 +1,87 @@
-"""The page and the JSON of a comparison say the same figures, and where they come from."""
+"""What a row says of itself; the page, the JSON and the picture of a table; what it came from."""
 
 import json
 
-from harness.speed.measure import Measurement
-from harness.speed.search import CONTENDERS, HEADERS, rows_of, write_search_report
+from PIL import Image
+
+from harness.speed.report import HEADERS, Row, Speed, write_report, write_speed
 
 HARDWARE = {"cores": 2, "cpu": "some CPU", "memory_gb": 25.0, "load_before": 0.1}
-RSS_MB = {"10%": 400.4, "50%": 410.0, "100%": 420.6}
-MEASUREMENTS = {
-    "harness": Measurement(
-        num_trials=300, num_slots=2, wall_s=400, training_s=200, first_s=12, last_s=399,
-        rss_mb=RSS_MB,
-    ),
-    "stock": Measurement(
-        num_trials=1, num_slots=2, wall_s=20, training_s=2, first_s=15, last_s=15, rss_mb={},
-    ),
-}  # fmt: skip
+FASTER = Row(what="work", unit="s", ours=0.5, peer=300, peer_name="peer", goal=500)
+SLOWER = Row(
+    what="reading", unit="images/s", ours=200, peer=100, peer_name="peer", is_rate=True, goal=3,
+    limit="the disk",
+)  # fmt: skip
+ABSENT = Row(what="reading", unit="images/s", ours=200, peer_name="peer", is_rate=True, goal=3)
+ALONE = Row(what="waiting", unit="ms", ours=0.25, goal=1)
+BARE = Row(what="drawing", unit="s", ours=1234.5)
 
 
-def test_every_row_has_its_figures():
-    ours, stock = rows_of(MEASUREMENTS)
-    assert len(ours) == len(stock) == len(HEADERS)
-    assert ours == ["harness", "300", "400.0", "200.0", "1.00", "0.96", "12.0", "400, 410, 421"]
-    assert stock[1:] == ["1", "20.0", "2.0", "19.00", "-", "15.0", "-"]
+def test_a_ratio_says_how_many_times_better():
+    assert [row.ratio for row in (FASTER, SLOWER, ABSENT, ALONE)] == [600, 2, None, None]
 
 
-def test_the_page_has_a_table_the_hardware_and_the_versions(tmp_path):
-    _, page = write_search_report(MEASUREMENTS, HARDWARE, tmp_path / "speed")
-    lines = page.read_text().splitlines()
-    table = [line for line in lines if line.startswith("|")]
-    assert len(table) == 4
-    assert {line.count("|") for line in table} == {len(HEADERS) + 1}
-    text = " ".join(lines)
-    for word in ("2 cores (some CPU), 25.0 GB; load before: 0.1", "ray ", "mlflow ", "commit"):
-        assert word in text
-    assert "/ 2 trials at a time" in text
+def test_a_goal_is_of_the_ratio_or_of_the_figure_itself():
+    assert [row.holds for row in (FASTER, SLOWER, ABSENT, ALONE, BARE)] == [
+        True, False, None, True, None,
+    ]  # fmt: skip
+    assert ALONE.model_copy(update={"ours": 1.5}).holds is False
+    rate = Row(what="x", unit="images/s", ours=100, is_rate=True, goal=99)
+    assert rate.holds is True
+    assert rate.model_copy(update={"ours": 98}).holds is False
 
 
-def test_the_json_has_what_was_measured_and_what_follows_from_it(tmp_path):
-    path, _ = write_search_report(MEASUREMENTS, HARDWARE, tmp_path)
-    told = json.loads(path.read_text())
-    assert told["hardware"] == HARDWARE
-    assert told["contenders"]["harness"]["overhead_s"] == 1.0
-    assert told["contenders"]["harness"]["rss_mb"] == RSS_MB
-    assert told["contenders"]["stock"]["later_overhead_s"] is None
+def test_cells_are_words():
+    rows = [row.cells for row in (FASTER, SLOWER, ABSENT, ALONE, BARE)]
+    assert {len(cells) for cells in rows} == {len(HEADERS)}
+    assert rows == [
+        ["work", "0.5 s", "300 s (peer)", "600", "500 times", "yes"],
+        ["reading", "200 images/s", "100 images/s (peer)", "2", "3 times", "NO"],
+        ["reading", "200 images/s", "not installed (peer)", "-", "3 times", "-"],
+        ["waiting", "0.25 ms", "-", "-", "at most 1 ms", "yes"],
+        ["drawing", "1,234 s", "-", "-", "-", "-"],
+    ]
 
 
-def test_only_ways_that_restart_workers_get_fewer_trials():
-    given = {name: contender.num_trials(300) for name, contender in CONTENDERS.items()}
-    assert given == {"harness": 300, "stock": 20, "stock_reusing": 300}
-    assert CONTENDERS["stock"].num_trials(6) == 6
+def speed(*rows):
+    return Speed(
+        title="What it costs", rows=rows, notes="It was compared.\n", tools=("torch", "no-such"),
+        figures={"kilobytes": 3},
+    )  # fmt: skip
+
+
+def test_page_json_and_picture_say_the_same(tmp_path):
+    paths = write_speed(tmp_path / "data", speed(FASTER, SLOWER), HARDWARE)
+    assert [path.name for path in paths] == ["data.json", "data.md", "data.png"]
+    told = json.loads(paths[0].read_text())
+    assert [(row["ratio"], row["holds"]) for row in told["rows"]] == [(600, True), (2, False)]
+    assert (told["kilobytes"], told["hardware"]) == (3, HARDWARE)
+    text = paths[1].read_text()
+    for words in (
+        "# What it costs\n", "| work | 0.5 s | 300 s (peer) | 600 | 500 times | yes |",
+        "\nIt was compared.\n", "- reading: the disk", "2 cores (some CPU), 25.0 GB", "torch 2",
+        "no-such not installed", "Made by `harness speed data`.", "](data.png)",
+    ):  # fmt: skip
+        assert words in text
+    with Image.open(paths[2]) as picture:
+        assert picture.width > 900
+
+
+def test_what_limits_a_row_is_told_only_where_it_falls_short(tmp_path):
+    held = SLOWER.model_copy(update={"goal": 2})
+    _, page, *_ = write_speed(tmp_path / "data", speed(held), HARDWARE)
+    assert "the disk" not in page.read_text()
+
+
+def test_without_a_ratio_there_is_no_picture(tmp_path):
+    paths = write_speed(tmp_path / "data", speed(ALONE, ABSENT), HARDWARE)
+    assert [path.suffix for path in paths] == [".json", ".md"]
+
+
+def test_a_report_needs_no_rows(tmp_path):
+    paths = write_report(
+        tmp_path / "gpu", figures={"a": 1}, text="# A page", hardware=HARDWARE, tools=["torch"]
+    )
+    assert [path.name for path in paths] == ["gpu.json", "gpu.md"]
+    assert json.loads(paths[0].read_text())["a"] == 1
+    assert paths[1].read_text().startswith("# A page\n2 cores")

@@ -67,6 +67,7 @@ def predictions() -> Predictions:
     return Predictions(
         score_NL,
         label_NL,
+        np.ones_like(label_NL),
         np.array([f"{row:03d}.png" for row in range(40)]),
         np.array([f"{row // 2:03d}" for row in range(40)]),
         FINDINGS,

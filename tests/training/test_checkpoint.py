@@ -72,7 +72,7 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path):
 
 def test_weights_load_strictly(tmp_path):
     layer, other = nn.Linear(3, 2), nn.Linear(3, 2)
-    save_weights(tmp_path / "best.safetensors", layer)
+    save_weights(tmp_path / "best.safetensors", layer.state_dict())
     load_weights(tmp_path / "best.safetensors", other)
     assert torch.equal(layer.weight, other.weight)
     with pytest.raises(HarnessError, match="do not load"):
@@ -90,7 +90,7 @@ def saves(tmp_path):
     linear = torch.nn.Linear(500, 500)
     return {
         "last.ckpt": lambda path: save_checkpoint(path, {"linear": linear.state_dict()}),
-        "best.safetensors": lambda path: save_weights(path, linear),
+        "best.safetensors": lambda path: save_weights(path, linear.state_dict()),
     }
 
 

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from harness.core.errors import HarnessError
 from harness.core.recipe import OptimRecipe, ScheduleRecipe
-from harness.training.optim import OPTIMIZERS, Schedule, build_optimizer
+from harness.training.optim import OPTIMIZERS, Schedule, build_optimizer, lay_out_as_weights
 
 VAL_LOSSES = [1.0, 0.8, 0.79999, 0.85, 0.7, 0.7, 0.7, 0.7, 0.9, 0.6, 0.61, 0.62, 0.63, 0.64]
 
@@ -106,3 +106,18 @@ def test_layer_decay_slows_earlier_layers_by_the_factor():
 def test_layer_decay_needs_layers_in_order():
     with pytest.raises(HarnessError, match=r"optim.layer_decay 0.5: Linear"):
         build_optimizer(nn.Linear(3, 2), OptimRecipe(layer_decay=0.5))
+
+
+def test_moments_from_another_device_are_laid_out_as_the_weights():
+    """A checkpoint of the CPU goes on where convolutions lie with their channels last."""
+    layer = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    optimizer = build_optimizer(layer, OptimRecipe())
+    layer(torch.rand(1, 3, 8, 8)).sum().backward()
+    optimizer.step()
+    state = optimizer.state[layer.weight]
+    before = state["exp_avg"].clone()
+    state["exp_avg"] = state["exp_avg"].contiguous()
+    assert state["exp_avg"].stride() != layer.weight.stride()
+    lay_out_as_weights(optimizer)
+    assert state["exp_avg"].stride() == layer.weight.stride()
+    assert torch.equal(state["exp_avg"], before)

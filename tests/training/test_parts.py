@@ -11,7 +11,13 @@ from harness.core.recipe import Recipe
 from harness.data.batches import Batches
 from harness.data.splits import make_split
 from harness.data.store import ImageStore
-from harness.training.parts import StoreRows, as_predictions, open_data, open_test
+from harness.training.parts import (
+    StoreRows,
+    as_predictions,
+    check_val_labels,
+    open_data,
+    open_test,
+)
 from tests.conftest import ROOT
 
 
@@ -60,6 +66,29 @@ def test_training_is_given_the_rows_of_train_and_val_and_no_other(toy_store, rec
         assert list(found.patient_ids) == list(wanted.patient_ids)
         assert np.array_equal(found.label_NL, wanted.label_NL)
     assert set(rows.table["image"]).isdisjoint(toy_store.table["image"].iloc[whole.test])
+
+
+def test_validation_without_a_known_positive_and_negative_of_one_finding_is_refused(
+    toy_store, recipe
+) -> None:
+    """As if only the positives of validation were told, and of one finding the negatives alone."""
+    _, split = open_data(recipe, Machine(store=toy_store.path))
+    rows = StoreRows(toy_store, np.arange(len(toy_store)))
+    check_val_labels(rows, split)
+    rows.is_known_NL = rows.label_NL.copy()
+    rows.is_known_NL[:, 0] = ~rows.label_NL[:, 0]
+    rows.label_NL[:, 0] = False
+    with pytest.raises(HarnessError, match="no finding is known to be both present and absent"):
+        check_val_labels(rows, split)
+    rows.is_known_NL[split.val[0], :] = True
+    check_val_labels(rows, split)
+
+
+def test_predictions_know_which_labels_the_store_knows(toy_store) -> None:
+    rows = StoreRows(toy_store, np.arange(6))
+    rows.is_known_NL[2, 3] = rows.label_NL[2, 3] = False
+    made = as_predictions(np.zeros((2, 14)), rows, np.array([2, 4]))
+    assert np.argwhere(~made.is_known_NL).tolist() == [[0, 3]]
 
 
 @pytest.mark.parametrize("seed", [None, 3])

@@ -13,6 +13,7 @@ from harness.core.records import FailureReason
 from harness.core.run_dir import RunDirectory
 from harness.data.batches import Batches
 from harness.models.zoo import Network, densenet_mini, vit_mini
+from harness.training.means import Means
 from harness.training.parts import Parts
 from harness.training.thrift import (
     Thrift,
@@ -93,7 +94,7 @@ def train(toy_store, tmp_path):
             network,
             parts=Parts(batches, batches),
             run=RunDirectory(tmp_path),
-            thrift=Thrift.of(network.backbone, BATCH_SIZE, level(number)),
+            means=Means(Thrift.of(network.backbone, BATCH_SIZE, level(number))),
         )
         network.train()
         losses = []
@@ -101,7 +102,7 @@ def train(toy_store, tmp_path):
             if step == num_steps:
                 break
             trainer.schedule.before_step(step)
-            losses.append(float(trainer._step(image_B1HW / 255, label_BL)))
+            losses.append(float(trainer.step(image_B1HW / 255, label_BL)))
         return network, [weight.grad for weight in network.parameters()], losses
 
     return train_at
@@ -185,7 +186,9 @@ def test_what_the_levels_ask_of_a_network_without_batch_statistics() -> None:
 def test_what_the_levels_ask_of_a_network_with_batch_statistics() -> None:
     backbone = BACKBONES["densenet_mini"]()
     assert Thrift.of(backbone, 20, level(0)) == Thrift(num_at_once=20)
-    assert Thrift.of(backbone, 20, level(1)) == Thrift(20, does_recompute=True, eval_batch_size=32)
+    assert Thrift.of(backbone, 20, level(1)) == Thrift(
+        20, does_recompute=True, eval_batch_size=32, does_copy=False
+    )
 
 
 @pytest.mark.parametrize(("name", "batch_size"), [("vit", 1), ("vit", 20), ("densenet_mini", 20)])

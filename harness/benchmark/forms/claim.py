@@ -135,7 +135,12 @@ ITEMS: tuple[Item, ...] = (
     Item(10, "Data", "whether subsets were selected, and how", methods.split),
     Item(11, "Data", "what each data element means, by common definitions where there are some"),
     Item(12, "Data", "how identities were removed"),
-    Item(13, "Data", "how missing data were handled", methods.metrics),
+    Item(
+        13,
+        "Data",
+        "how missing data were handled",
+        _joined(methods.unknown_labels, methods.metrics),
+    ),
     Item(14, "Reference standard", "how the labels are defined", methods.data),
     Item(15, "Reference standard", "why this reference was chosen"),
     Item(16, "Reference standard", "who or what made the labels, with which qualification"),

@@ -25,7 +25,10 @@ Part = Literal[
 Figure = Estimate | Difference
 Figures = Mapping[Scope, Mapping[Metric, Figure]]
 
-ABOUT = ("comparison", "row", "part", "scope", "metric", "attribute", "group", "num_positives")
+ABOUT = (
+    "comparison", "row", "part", "scope", "metric", "attribute", "group", "num_positives",
+    "num_unknown",
+)  # fmt: skip
 FIGURES = (
     "value", "low", "high", "se", "sd", "seeds", "to", "p", "p_holm", "p_delong", "seed_se",
 )  # fmt: skip
@@ -41,6 +44,7 @@ class Line(Frozen):
         attribute, group: Of a subgroup; else empty.
         num_positives: Test images (for thresholds: validation images) with the finding; in a
             subgroup, of the group.
+        num_unknown: Those of these images whose label of it is not known.
         figure: A `Difference` in the part `difference`, else an `Estimate`.
     """
 
@@ -52,6 +56,7 @@ class Line(Frozen):
     attribute: str = ""
     group: str = ""
     num_positives: int | None = None
+    num_unknown: int | None = None
     figure: Figure
 
 
@@ -88,7 +93,7 @@ def read_csv(path: Path) -> tuple[Line, ...]:
 def lines_of(results: Results) -> Iterator[Line]:
     """Every figure in the order of the rows; what has no figure has no line."""
     for row in results.rows:
-        place = Place(results.name, row.label, results.num_positives)
+        place = Place(results.name, row.label, results.num_positives, results.num_unknown)
         yield from place.lines("figure", row.figures)
         yield from place.lines("difference", row.differences)
         yield from _thresholds(place, row)
@@ -97,7 +102,7 @@ def lines_of(results: Results) -> Iterator[Line]:
             yield from place.lines("after_scaling", {MACRO: row.calibration.after})
         yield from _subgroups(place, row)
     for published in results.published:
-        place = Place(results.name, published.label, {})
+        place = Place(results.name, published.label, {}, {})
         figures = {
             scope: {metric: Estimate(value=value) for metric, value in metrics.items()}
             for scope, metrics in published.figures.items()
@@ -112,6 +117,7 @@ class Place:
     comparison: str
     row: str
     num_positives: Mapping[str, int]
+    num_unknown: Mapping[str, int]
     attribute: str = ""
     group: str = ""
 
@@ -127,6 +133,7 @@ class Place:
                     attribute=self.attribute,
                     group=self.group,
                     num_positives=self.num_positives.get(scope),
+                    num_unknown=self.num_unknown.get(scope),
                     figure=figure,
                 )
 
@@ -134,7 +141,11 @@ class Place:
 def _thresholds(place: Place, row: Row) -> Iterator[Line]:
     """Mean, interval and each seed of the frozen thresholds, and the oracle's beside them."""
     for finding, threshold in row.thresholds.items():
-        val = replace(place, num_positives={finding: threshold.num_positives})
+        val = replace(
+            place,
+            num_positives={finding: threshold.num_positives},
+            num_unknown={finding: threshold.num_unknown} if threshold.num_unknown else {},
+        )
         known = tuple(value for value in threshold.seeds if value is not None)
         if known:
             frozen = Estimate(
@@ -149,7 +160,11 @@ def _thresholds(place: Place, row: Row) -> Iterator[Line]:
 def _subgroups(place: Place, row: Row) -> Iterator[Line]:
     for each in row.subgroups:
         inside = replace(
-            place, num_positives=each.num_positives, attribute=each.attribute, group=each.group
+            place,
+            num_positives=each.num_positives,
+            num_unknown=each.num_unknown,
+            attribute=each.attribute,
+            group=each.group,
         )
         yield from inside.lines("subgroup", each.figures)
         yield from inside.lines("subgroup_gap", each.gaps)

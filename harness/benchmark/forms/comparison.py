@@ -35,6 +35,11 @@ MAIN_NOTE = (
     "each column in bold. The oracle's threshold is tuned on test: an upper bound, not a result."
 )
 
+NO_PATIENTS_NOTE = (
+    "Which images show one patient is not known: intervals are over images, too narrow where a "
+    "patient has several, and one may be in training and in test."
+)
+
 
 def main_table(results: Results) -> Table:
     """Every row with its macro figures."""
@@ -54,7 +59,11 @@ def main_table(results: Results) -> Table:
         title="Macro means on test",
         headers=("Row", "Network", "Seeds", "Trials", *(header(metric) for metric in MAIN)),
         rows=rows,
-        notes=(MAIN_NOTE, *(f"{letter}: {text}." for text, letter in stamps.items())),
+        notes=(
+            MAIN_NOTE,
+            *(() if results.caption.has_patients else (NO_PATIENTS_NOTE,)),
+            *(f"{letter}: {text}." for text, letter in stamps.items()),
+        ),
         num_text=2,
     )
 
@@ -106,6 +115,7 @@ def difference_table(results: Results) -> Table:
         )
         for row in results.rows
     )
+    units = f"{results.unit}s"
     headers = [
         text for metric in metrics for text in (f"{SHOWN[metric].title} {MINUS} best", "p (Holm)")
     ]
@@ -115,7 +125,7 @@ def difference_table(results: Results) -> Table:
         headers=(
             "Row",
             *headers,
-            "AUROC: SE, patients",
+            f"AUROC: SE, {units}",
             "AUROC: SE, seeds",
             "Difference: SE, seeds",
         ),
@@ -123,8 +133,8 @@ def difference_table(results: Results) -> Table:
         notes=(
             f"Macro means, row minus best row on the same resamples [{PERCENT} interval]. p: "
             "two-sided, paired bootstrap, Holm-adjusted over the rows. The standard error over "
-            "patients is the bootstrap's; over seeds it is SD / √seeds. An interval holds the "
-            "patients' share alone.",
+            f"{units} is the bootstrap's; over seeds it is SD / √seeds. An interval holds the "
+            f"{units}' share alone.",
         ),
     )
 
@@ -151,25 +161,39 @@ def _spread(row: Row) -> tuple[Cell, Cell, Cell]:
 def finding_table(results: Results, metric: Metric) -> Table:
     """Findings down, rows across; the best of each line in bold."""
 
-    def line(name: Cell, positives: Cell, scope: Scope) -> tuple[Cell, ...]:
+    def line(name: Cell, counts: tuple[Cell, ...], scope: Scope) -> tuple[Cell, ...]:
         cells = (compared(results, row, metric, scope=scope, has_sd=False) for row in results.rows)
-        return (name, positives, *cells)
+        return (name, *counts, *cells)
 
-    measure = SHOWN[metric]
+    measure, images = SHOWN[metric], images_of_findings(results)
+    titles = ("Positives", "Images") if images else ("Positives",)
     return Table(
         key=metric,
         title=f"{measure.title} per finding",
-        headers=("Finding", "Positives", *(plain(row.label) for row in results.rows)),
+        headers=("Finding", *titles, *(plain(row.label) for row in results.rows)),
         rows=tuple(
-            line(words(finding_name(finding)), count(positives), finding)
+            line(
+                words(finding_name(finding)),
+                (count(positives), *((count(images[finding]),) if images else ())),
+                finding,
+            )
             for finding, positives in results.num_positives.items()
         ),
-        foot=line(words("Macro mean"), Cell(text=""), MACRO),
+        foot=line(words("Macro mean"), (Cell(text=""),) * len(titles), MACRO),
         notes=(
             f"{measure.title}: {measure.definition} [{PERCENT} interval]. Best of each line in "
             "bold; p adjusted over the findings of a row.",
+            *(("Images: those whose label of the finding is known.",) if images else ()),
         ),
     )
+
+
+def images_of_findings(results: Results) -> dict[Scope, int]:
+    """How many test images count for each finding; empty where all do."""
+    total = results.caption.num_images
+    if total is None or not results.num_unknown:
+        return {}
+    return {name: total - results.num_unknown.get(name, 0) for name in results.findings}
 
 
 def p_table(results: Results) -> Table:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from statistics import fmean, stdev
+from typing import Literal
 
 from harness.benchmark.forms.tables import (
     FINE_DECIMALS,
@@ -38,10 +39,12 @@ def threshold_table(results: Results) -> Table | None:
     rows = [row for row in results.rows if row.thresholds]
     if not rows:
         return None
+    has_unknown = any(each.num_unknown for row in rows for each in row.thresholds.values())
     lines = tuple(
         (
             words(finding_name(name)),
-            _val_positives(rows, name),
+            _val_count(rows, name, "num_positives"),
+            *((_val_count(rows, name, "num_unknown"),) if has_unknown else ()),
             *(_threshold(row.thresholds.get(name)) for row in rows),
         )
         for name in results.findings
@@ -50,18 +53,26 @@ def threshold_table(results: Results) -> Table | None:
     return Table(
         key="thresholds",
         title="Frozen thresholds",
-        headers=("Finding", "Positives, validation", *(plain(row.label) for row in rows)),
+        headers=(
+            "Finding",
+            "Positives, validation",
+            *(("Not known, validation",) if has_unknown else ()),
+            *(plain(row.label) for row in rows),
+        ),
         rows=lines,
         notes=(
-            f"Mean over training seeds [{PERCENT} interval over resampled validation patients]"
+            f"Mean over training seeds [{PERCENT} interval over resampled validation "
+            f"{results.caption.unit}s]"
             + (f", by the rule {plain(rule)} on validation" if rule else "")
             + ". Oracle: what would have been best on test; shown, never applied.",
         ),
     )
 
 
-def _val_positives(rows: list[Row], finding: str) -> Cell:
-    known = {row.thresholds[finding].num_positives for row in rows if finding in row.thresholds}
+def _val_count(
+    rows: list[Row], finding: str, name: Literal["num_positives", "num_unknown"]
+) -> Cell:
+    known = {getattr(row.thresholds[finding], name) for row in rows if finding in row.thresholds}
     if len(known) < 2:
         return count(min(known, default=None))
     return Cell(text=f"{min(known):,} to {max(known):,}", order=min(known))

@@ -62,15 +62,32 @@ def data(results: Results) -> str:
     synthetic = "All images are synthetic; the figures say nothing about X-rays."
     findings = results.findings
     about = f"Each image has a label for each of {plural(len(findings), 'finding')}."
+    if findings and (said := unknown_labels(results)):
+        about = f"There are labels of {plural(len(findings), 'finding')}. {said}"
     parts = (first, about if findings else "", synthetic if facts.is_synthetic else "")
     return " ".join(part for part in parts if part)
+
+
+def unknown_labels(results: Results) -> str:
+    """What was done about labels that are not known; empty where all are."""
+    counts = results.caption.num_unknown_labels
+    if not counts:
+        return ""
+    amounts = listed(f"{number:,} in {part}" for part, number in counts.items())
+    return (
+        f"Labels that are not known ({amounts}) were passed over: they add nothing to a loss, and "
+        "each figure of a finding is over the images whose label of it is known."
+    )
 
 
 def split(results: Results) -> str:
     facts = results.caption
     text = f"We used the {plain(facts.split)} split (SHA-256 {short_hash(facts.split_sha256)})"
-    if facts.num_images is None or facts.num_patients is None:
+    if facts.num_images is None:
         return f"{text}; no test image has been scored."
+    if facts.num_patients is None:
+        images = plural(facts.num_images, "image")
+        return f"{text}; the test part holds {images}, whose patients are not known."
     text += (
         f"; the test part holds {plural(facts.num_images, 'image')} of "
         f"{plural(facts.num_patients, 'patient')}"
@@ -83,7 +100,11 @@ def split(results: Results) -> str:
 def disjoint(results: Results) -> str:
     """That no patient is in two parts: known of runs that were made here, which refuse it."""
     is_ours = any(row.kind == "final" for row in results.rows)
-    return "The parts are disjoint at the level of patients." if is_ours else ""
+    if not is_ours:
+        return ""
+    if not results.caption.has_patients:
+        return "Whether a patient is in two parts cannot be told."
+    return "The parts are disjoint at the level of patients."
 
 
 # Models and training ----------------------------------------------------------------------------

@@ -107,18 +107,25 @@ def looks(results: Results) -> str:
 def _facts(results: Results) -> Iterable[tuple[str, str]]:
     facts, resamples = results.caption, plural(results.num_resamples, "bootstrap resample")
     kind = "SYNTHETIC images" if facts.is_synthetic else "images"
-    images, patients = _count(facts.num_images), _count(facts.num_patients)
+    images, patients = _count(facts.num_images), f" of {_count(facts.num_patients)} patients"
     rule = f"rule {facts.threshold_rule}, " if facts.threshold_rule else ""
     tuned_on = f"validation ({_count(facts.num_val_patients)} patients)"
+    counts = facts.num_unknown_labels
+    unknown = "; not known: " if counts else ""
+    unknown += listed(f"{amount:,} in {part}" for part, amount in counts.items())
+    narrow = ""
+    if not facts.has_patients:
+        patients, tuned_on = ", of which patients is not known", "validation"
+        narrow = " (too narrow where several show one patient)"
     made_by = f"; figures by {facts.made_by}" if facts.made_by else ""
     return (
-        ("Test part", f"{facts.store_source}: {images} {kind} of {patients} patients"),
+        ("Test part", f"{facts.store_source}: {images} {kind}{patients}"),
         ("Split", f"{facts.split}, SHA-256 {short_hash(facts.split_sha256)}"),
-        ("Labels", f"{facts.label_version}, SHA-256 {short_hash(facts.labels_sha256)}"),
+        ("Labels", f"{facts.label_version}, SHA-256 {short_hash(facts.labels_sha256)}{unknown}"),
         ("Thresholds", f"{rule}tuned on {tuned_on}, frozen before test"),
         (
             "Uncertainty",
-            f"{PERCENT} intervals and p values by {resamples} of test {results.unit}s; "
+            f"{PERCENT} intervals and p values by {resamples} of test {results.unit}s{narrow}; "
             "p values Holm-adjusted",
         ),
         ("Seeds", f"{', '.join(map(str, facts.seeds)) or GAP}, the same for every trained row"),

@@ -40,7 +40,7 @@ def _group_table(results: Results, metric: Metric, *, key: str, title: str, is_g
             words(attribute),
             words(name),
             count(group.num_images),
-            count(group.num_patients),
+            count(group.num_patients if results.caption.has_patients else None),
             *(_group_cell(row, (attribute, name), metric, is_gap=is_gap) for row in rows),
         )
         for (attribute, name), group in groups.items()

@@ -22,7 +22,7 @@ def check_labels(subject: Subject) -> Check:
     if _is_nih(store):
         verdict, said = _label_version(store)
     if num_unknown := int((~store.is_known_NL).sum()):
-        said += f" {num_unknown:,} labels are not known: training passes over them."
+        said += f" {num_unknown:,} labels are not known: training and every figure pass over them."
     if uneven:
         verdict = max(verdict, Verdict.NOTE, key=list(Verdict).index)
         said += (

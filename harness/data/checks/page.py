@@ -29,7 +29,7 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .3rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); text-align: left; }
-td.number { text-align: right; }
+.number { text-align: right; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0; }
 figure { margin: 0; }
 figure img { margin-right: 2px; max-width: 44vw; height: auto; }
@@ -99,7 +99,10 @@ def _section(check: Check, store: ImageStore) -> str:
 def _table(check: Check) -> str:
     if not check.rows:
         return ""
-    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in check.columns)
+    head = "".join(
+        f"<th scope='col'{_kind(cell)}>{escape(name)}</th>"
+        for name, cell in zip(check.columns, check.rows[0], strict=True)
+    )
     lines = "\n".join(f"<tr>{_cells(row)}</tr>" for row in check.rows[:MAX_LINES])
     rest = len(check.rows) - MAX_LINES
     more = f"<p>And {rest:,} more in check.json.</p>" if rest > 0 else ""
@@ -108,17 +111,19 @@ def _table(check: Check) -> str:
 
 def _cells(row: Iterable[str | int | float | None]) -> str:
     return "".join(
-        f"<td>{escape(cell)}</td>"
-        if isinstance(cell, str)
-        else f"<td class='number'>{_number(cell)}</td>"
+        f"<td{_kind(cell)}>{escape(cell) if isinstance(cell, str) else _number(cell)}</td>"
         for cell in row
     )
+
+
+def _kind(cell: str | int | float | None) -> str:
+    return "" if isinstance(cell, str) else " class='number'"
 
 
 def _number(value: int | float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
 def _pictures(groups: Iterable[tuple[str, ...]], store: ImageStore) -> str:

@@ -96,14 +96,36 @@ def not_begun() -> Results:
     return changed(results, rows=(row,), caption=caption, num_positives={})
 
 
+def without_patients() -> Results:
+    """Of a source that names no patients: each image stands for one."""
+    results = sample_results()
+    caption = changed(results.caption, num_patients=None, num_val_patients=None)
+    return changed(results, caption=caption, unit="image")
+
+
 SHAPES: dict[str, Callable[[], Results]] = {
-    shape.__name__: shape for shape in (full, hostile, one_row, one_seed, bare, not_begun)
+    shape.__name__: shape
+    for shape in (full, hostile, one_row, one_seed, bare, not_begun, without_patients)
 }
 
 
 @pytest.fixture(params=SHAPES)
 def shape(request: pytest.FixtureRequest) -> Results:
     return SHAPES[request.param]()
+
+
+def partly_unknown() -> Results:
+    """Labels that are not known in every part, of two findings in test."""
+    results = sample_results()
+    caption = changed(
+        results.caption, num_unknown_labels={"training": 1234, "validation": 5, "test": 70}
+    )
+    row = results.rows[0]
+    edema = changed(row.thresholds["Edema"], num_unknown=5)
+    groups = tuple(changed(each, num_unknown={"Edema": 4}) for each in row.subgroups)
+    row = changed(row, thresholds=row.thresholds | {"Edema": edema}, subgroups=groups)
+    return changed(results, caption=caption, rows=(row, *results.rows[1:]),
+                   num_unknown={"Edema": 9, "Mass": 61})  # fmt: skip
 
 
 # Changes ----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 from harness.benchmark.forms.claim import ITEMS, TO_AUTHORS, as_claim
 from harness.benchmark.results import Results
-from tests.benchmark.forms.conftest import SHAPES
+from tests.benchmark.forms.conftest import SHAPES, partly_unknown
 
 
 def answers(text: str) -> dict[int, tuple[str, str]]:
@@ -24,6 +24,12 @@ def test_what_is_recorded_is_answered_with_its_figures(results: Results) -> None
     assert "2,000 bootstrap resamples" in found[29][1]
     assert "600 images" in found[33][1]
     assert found[34][0] == "in part"
+
+
+def test_what_became_of_labels_that_are_not_known_is_answered(results: Results) -> None:
+    told, all_known = (answers(as_claim(each))[13][1] for each in (partly_unknown(), results))
+    assert told.startswith("Labels that are not known (1,234 in training")
+    assert told.endswith(all_known)
 
 
 def test_the_rest_is_left_to_the_authors(results: Results) -> None:

@@ -7,7 +7,7 @@ import pytest
 from harness.benchmark.forms.comma_separated import as_csv, lines_of, read_csv
 from harness.benchmark.results import Difference, Estimate, Results
 from harness.core.errors import HarnessError
-from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, row_of
+from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, partly_unknown, row_of
 
 
 def test_every_estimate_comes_back_exactly(shape: Results, tmp_path: Path) -> None:
@@ -48,6 +48,17 @@ def test_positives_are_those_of_the_figure(results: Results) -> None:
     assert positives["published"] is None
 
 
+def test_labels_that_are_not_known_are_counted_where_there_are_some(tmp_path: Path) -> None:
+    results, path = partly_unknown(), tmp_path / "table.csv"
+    path.write_text(as_csv(results), encoding="utf-8")
+    lines = [line for line in read_csv(path) if line.row == results.rows[0].label]
+    told = {(line.part, line.scope): line.num_unknown for line in lines}
+    assert (told["figure", "Edema"], told["figure", "Mass"]) == (9, 61)
+    assert (told["threshold", "Edema"], told["oracle_threshold", "Edema"]) == (5, 9)
+    assert (told["subgroup", "Edema"], told["subgroup", "Mass"]) == (4, None)
+    assert told["figure", "Nodule"] is told["threshold", "Mass"] is told["figure", "macro"] is None
+
+
 def test_numbers_are_written_in_full() -> None:
     estimate = Estimate(value=0.1 + 0.2, low=1e-17, high=-0.0, se=None, seeds=(1 / 3, 2.0))
     row = changed(row_of("a", 0.5), figures={"macro": {"auroc": estimate}})
@@ -84,8 +95,8 @@ HEADER = as_csv(changed(of_rows(), published=()))
         (None, "no such file"),
         (b"a,b\n1,2\n", "line 1: not the header"),
         (b"\xff\xfe\x00", "not CSV"),
-        (HEADER.encode() + b"c,r,figure,macro,auroc,,,,much,,,,,,,,,,\n", "line 2: value"),
-        (HEADER.encode() + b"c,r,guess,macro,auroc,,,,0.5,,,,,,,,,,\n", "line 2: part"),
+        (HEADER.encode() + b"c,r,figure,macro,auroc,,,,,much,,,,,,,,,,\n", "line 2: value"),
+        (HEADER.encode() + b"c,r,guess,macro,auroc,,,,,0.5,,,,,,,,,,\n", "line 2: part"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:

@@ -10,7 +10,7 @@ from harness.benchmark.forms.comparison import (
 )
 from harness.benchmark.forms.tables import GAP, Table
 from harness.benchmark.results import Difference, Estimate, Results
-from tests.benchmark.forms.conftest import changed, of_rows, row_of
+from tests.benchmark.forms.conftest import changed, of_rows, partly_unknown, row_of
 from tests.benchmark.sample_results import EMPTY
 
 
@@ -90,6 +90,15 @@ def test_findings_are_listed_with_their_positives_and_the_macro_mean_last(result
     first = results.rows[0].figure("auprc")
     assert first is not None
     assert table.foot[2].order == first.value
+
+
+def test_images_that_count_are_told_where_not_all_do(results: Results) -> None:
+    table = finding_table(partly_unknown(), "auroc")
+    told = {name: cells(table, name)["Images"] for name in ("Edema", "Mass", "Nodule")}
+    assert told == {"Edema": "591", "Mass": "539", "Nodule": "600"}
+    assert {len(row) for row in (*table.rows, table.foot)} == {len(table.headers)}
+    assert "Images: those whose label of the finding is known." in table.notes
+    assert "Images" not in finding_table(results, "auroc").headers
 
 
 def test_p_values_stand_beside_delongs(results: Results) -> None:

@@ -14,7 +14,7 @@ from harness.benchmark.forms.detail import (
 )
 from harness.benchmark.forms.tables import GAP, Cell, Table
 from harness.benchmark.results import Cost, Estimate, Results, Row, RunFacts, ThresholdFigure
-from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, row_of
+from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, partly_unknown, row_of
 
 
 def texts(row: tuple[Cell, ...]) -> list[str]:
@@ -36,6 +36,15 @@ def test_a_threshold_is_the_mean_over_the_seeds_that_have_one() -> None:
     assert (mass[2].interval, mass[2].aside) == ("[0.100, 0.500]", "oracle 0.400")
     assert texts(nodule) == ["Nodule", "17", GAP]
     assert "by the rule f1 on validation" in table.notes[0]
+
+
+def test_unknown_labels_of_validation_have_a_column_where_there_are_some(results: Results) -> None:
+    table = threshold_table(partly_unknown())
+    assert table is not None
+    assert table.headers[1:3] == ("Positives, validation", "Not known, validation")
+    told = {row[0].text: row[2].text for row in table.rows}
+    assert (told["Edema"], told["Mass"]) == ("0 to 5", "0")
+    assert "Not known, validation" not in threshold_table(results).headers
 
 
 def test_what_a_search_was_given_and_what_became_of_it(results: Results) -> None:

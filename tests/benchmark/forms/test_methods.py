@@ -2,7 +2,7 @@ from harness.benchmark.forms.methods import RULES, as_methods
 from harness.benchmark.results import Results
 from harness.core.recipe import Recipe
 from harness.evaluation import thresholds
-from tests.benchmark.forms.conftest import SHAPES, changed
+from tests.benchmark.forms.conftest import SHAPES, changed, partly_unknown
 
 
 def test_the_figures_are_filled_in(results: Results) -> None:
@@ -24,6 +24,17 @@ def test_the_figures_are_filled_in(results: Results) -> None:
         "the final runs took 12.75 device-hours",
     ):
         assert fact in text, fact
+
+
+def test_labels_that_are_not_known_are_told_in_a_sentence(results: Results) -> None:
+    text = as_methods(partly_unknown())
+    assert (
+        "There are labels of 14 findings. Labels that are not known (1,234 in training, 5 in "
+        "validation and 70 in test) were passed over: they add nothing to a loss, and each figure "
+        "of a finding is over the images whose label of it is known." in text
+    )
+    assert "Each image has a label for each of 14 findings." in as_methods(results)
+    assert "not known (" not in as_methods(results)
 
 
 def test_every_rule_of_thresholds_is_explained() -> None:
@@ -63,6 +74,13 @@ def test_what_is_not_known_is_not_invented() -> None:
         assert word not in text, word
     assert "The versions of the software are not known." in text
     assert "How often this test part has been scored is not known" in text
+
+
+def test_where_no_patients_are_known_none_are_counted() -> None:
+    text = as_methods(SHAPES["without_patients"]())
+    assert "the test part holds 600 images, whose patients are not known" in text
+    assert "Whether a patient is in two parts cannot be told." in text
+    assert "disjoint" not in text
 
 
 def test_it_is_given_for_latex_too(results: Results) -> None:

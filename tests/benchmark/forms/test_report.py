@@ -1,6 +1,6 @@
 from harness.benchmark.forms.report import PARTIAL, SYNTHETIC, report_of
 from harness.benchmark.results import Results
-from tests.benchmark.forms.conftest import SHAPES, changed
+from tests.benchmark.forms.conftest import SHAPES, changed, partly_unknown
 
 
 def test_the_caption_holds_what_a_reader_must_know(results: Results) -> None:
@@ -37,6 +37,12 @@ def test_what_is_not_known_is_said_to_be_unknown() -> None:
     assert "not known" in report.looks
 
 
+def test_labels_that_are_not_known_are_counted_by_part() -> None:
+    facts = dict(report_of(partly_unknown()).facts)
+    told = "not known: 1,234 in training, 5 in validation and 70 in test"
+    assert facts["Labels"].endswith(f"; {told}")
+
+
 def test_images_as_units_are_named(results: Results) -> None:
     facts = dict(report_of(changed(results, unit="image")).facts)
     assert "resamples of test images" in facts["Uncertainty"]
@@ -69,3 +75,14 @@ def test_gaps_are_listed_with_their_reasons(results: Results) -> None:
         ["Hernia", "no image of the test part has it"],
         ["beta-s2-abc123", "failed: out_of_memory"],
     ]
+
+
+def test_where_no_patients_are_known_nothing_is_said_of_their_number() -> None:
+    report = report_of(SHAPES["without_patients"]())
+    facts = dict(report.facts)
+    assert facts["Test part"].endswith("images, of which patients is not known")
+    assert "test images (too narrow where several show one patient)" in facts["Uncertainty"]
+    assert facts["Thresholds"].endswith("tuned on validation, frozen before test")
+    main, differences = report.sections[0].tables[:2]
+    assert any(note.startswith("Which images show one patient is not known") for note in main.notes)
+    assert "AUROC: SE, images" in differences.headers

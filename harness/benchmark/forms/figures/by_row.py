@@ -114,7 +114,8 @@ def thresholds_figure(results: Results) -> Figure | None:
     if not rows or not results.findings:
         return None
     rule = results.caption.threshold_rule or "unknown"
-    heading = heading_of(results, f"rule: {rule}", "95 % intervals over validation patients")
+    over = f"95 % intervals over validation {results.caption.unit}s"
+    heading = heading_of(results, f"rule: {rule}", over)
     labels = [row.label for row in rows]
     figure, panels = _row_panels(
         heading, "thresholds tuned on validation", labels, findings=results.findings

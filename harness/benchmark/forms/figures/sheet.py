@@ -50,8 +50,9 @@ def heading_of(results: Results, *more: str) -> Heading:
     """What every figure of a comparison says of it; `more` is of one figure."""
     caption = results.caption
     facts = [caption.store_source, f"split {caption.split}"]
-    if caption.num_images is not None and caption.num_patients is not None:
-        facts.append(f"{caption.num_images:,} test images of {caption.num_patients:,} patients")
+    if caption.num_images is not None:
+        whose = f"{caption.num_patients:,}" if caption.has_patients else "unknown"
+        facts.append(f"{caption.num_images:,} test images of {whose} patients")
     if num_seeds := len(caption.seeds):
         facts.append(f"{num_seeds} training seed{'s' * (num_seeds > 1)}")
     if results.is_partial:

@@ -1,0 +1,22 @@
+"""Loops that NumPy has no words for, compiled to machine code on their first call."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def compiled(function: Callable[..., Any], *, fastmath: bool | set[str] = False) -> Any:
+    """The function as machine code that other threads need not wait for.
+
+    Compiling takes seconds. It is kept beside the source file for other processes, or, where
+    nobody may write there or to numba's own folder, done again in each.
+
+    Args:
+        function: Of NumPy arrays and numbers.
+        fastmath: Liberties that the compiler may take with floats, as numba names them.
+    """
+    from numba import njit
+
+    try:
+        return njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    except RuntimeError:
+        return njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
