@@ -1,7 +1,8 @@
 """The figures of a bundle's card: metrics with patient-bootstrap intervals, and of subgroups.
 
-Axes: N images, L findings, R resamples of the patients. Thresholds and temperature are the
-bundle's own, so on validation, where they were fitted, what rests on them is optimistic.
+Axes: N images, L findings, R resamples of the patients. An image counts for the findings whose
+label is known. Thresholds and temperature are the bundle's own, so on validation, where they were
+fitted, what rests on them is optimistic.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from harness.evaluation.intervals import (
     resampled_macro,
     resampled_metrics,
 )
-from harness.evaluation.metrics import BoolArray, FloatArray, ScoreArray, mean_known
+from harness.evaluation.metrics import FloatArray, ScoreArray, mean_known
 from harness.evaluation.resampling import NUM_RESAMPLES, Resamples
 from harness.evaluation.subgroups import Cases, groups
 from harness.evaluation.temperature import apply_temperature
@@ -36,7 +37,7 @@ def part_figures(
     resamples = draw(predictions)
     threshold_L = _thresholds_of(predictions, thresholds)
     probability_NL = apply_temperature(predictions.score_NL, temperature)
-    figures = _Figures(predictions.label_NL, threshold_L, resamples)
+    figures = _Figures(predictions, threshold_L, resamples)
     found = figures.of(predictions.score_NL, SCORE_METRICS)
     found |= figures.of(probability_NL, PROBABILITY_METRICS)
     counts = np.count_nonzero(predictions.label_NL, axis=0)
@@ -72,7 +73,7 @@ def subgroup_figures(
     for group in groups(cases):
         rows_N = group.rows_N
         part = predictions.of(rows_N)
-        figures = _Figures(part.label_NL, threshold_L, resamples.of(rows_N))
+        figures = _Figures(part, threshold_L, resamples.of(rows_N))
         macros = figures.of(part.score_NL, GROUP_METRICS)
         found.append(
             Subgroup(
@@ -95,13 +96,16 @@ def draw(predictions: Predictions) -> Resamples:
 class _Figures:
     """Figures of the same images by several scores."""
 
-    def __init__(self, label_NL: BoolArray, threshold_L: FloatArray, resamples: Resamples) -> None:
-        self.label_NL = label_NL
+    def __init__(
+        self, predictions: Predictions, threshold_L: FloatArray, resamples: Resamples
+    ) -> None:
+        self.label_NL = predictions.label_NL
+        self.is_known_NL = predictions.is_known_NL
+        self.has_classes_L = predictions.has_both_classes_L
         self.threshold_L = threshold_L
         self.resamples = resamples
         self.num_units = len(np.unique(resamples.unit_N))
-        self.num_units_L = limiting_units(label_NL, resamples)
-        self.has_classes_L = label_NL.any(axis=0) & ~label_NL.all(axis=0)
+        self.num_units_L = limiting_units(self.label_NL, resamples, self.is_known_NL)
 
     def of(
         self, score_NL: ScoreArray, metrics: tuple[str, ...]
@@ -113,6 +117,7 @@ class _Figures:
                 self.label_NL,
                 threshold_L=self.threshold_L,
                 resamples=resamples,
+                is_known_NL=self.is_known_NL,
                 metrics=metrics,
             )
             for resamples in (self.resamples.whole, self.resamples)
@@ -122,15 +127,15 @@ class _Figures:
     def _of_metric(
         self, value_L: FloatArray, value_RL: FloatArray
     ) -> tuple[Figure | None, list[Figure | None]]:
-        is_known_L = self.has_classes_L & ~np.isnan(value_L)
-        if not is_known_L.any():
+        has_figure_L = self.has_classes_L & ~np.isnan(value_L)
+        if not has_figure_L.any():
             return None, [None] * len(value_L)
-        macro_R = resampled_macro(value_RL, is_known_L)
-        macro = _figure(float(mean_known(value_L[is_known_L])), macro_R, self.num_units)
-        columns = zip(value_L, value_RL.T, self.num_units_L, is_known_L, strict=True)
+        macro_R = resampled_macro(value_RL, has_figure_L)
+        macro = _figure(float(mean_known(value_L[has_figure_L])), macro_R, self.num_units)
+        columns = zip(value_L, value_RL.T, self.num_units_L, has_figure_L, strict=True)
         return macro, [
-            _figure(float(value), value_R, int(num_units)) if is_known else None
-            for value, value_R, num_units, is_known in columns
+            _figure(float(value), value_R, int(num_units)) if has_figure else None
+            for value, value_R, num_units, has_figure in columns
         ]
 
 

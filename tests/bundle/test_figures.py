@@ -15,14 +15,17 @@ NUM_IMAGES = 240
 
 @pytest.fixture(scope="module")
 def predictions():
-    """Two images a patient; the second finding is guessed, the third absent."""
+    """Two images a patient; the second finding is guessed, and known of most; the third absent."""
     rng = np.random.default_rng(0)
     label_NL = rng.random((NUM_IMAGES, 3)) < (0.3, 0.2, 0.0)
+    is_known_NL = rng.random((NUM_IMAGES, 3)) < (1, 0.8, 1)
+    label_NL &= is_known_NL
     score_NL = rng.random((NUM_IMAGES, 3)) * 0.6
     score_NL[:, 0] += 0.3 * label_NL[:, 0]
     return Predictions(
         score_NL.astype(np.float32),
         label_NL,
+        is_known_NL,
         np.array([f"{row}.png" for row in range(NUM_IMAGES)]),
         np.array([f"p{row // 2}" for row in range(NUM_IMAGES)]),
         ("Mass", "Nodule", "Hernia"),
@@ -61,7 +64,9 @@ def test_calibration_is_that_of_probabilities(predictions, thresholds):
     assert temperature != pytest.approx(1, abs=0.1)
     found = part_figures(predictions, thresholds, temperature=temperature)
     scaled = apply_temperature(predictions.score_NL, temperature)
-    brier = ((scaled - predictions.label_NL) ** 2).mean(axis=0)[:2].mean()
+    is_known_NL = predictions.is_known_NL[:, :2]
+    error_NL = (scaled - predictions.label_NL)[:, :2]
+    brier = (error_NL**2).mean(axis=0, where=is_known_NL).mean()
     assert found.macro["brier"].value == pytest.approx(brier, abs=1e-6)
     assert (
         found.macro["auroc"] == part_figures(predictions, thresholds, temperature=1).macro["auroc"]

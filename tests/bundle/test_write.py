@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,6 @@ import pytest
 from harness.bundle.bundle import Bundle
 from harness.bundle.write import write_bundle
 from harness.core.errors import HarnessError
-from harness.core.predictions import Predictions
 from harness.core.records import Outcome, Status
 from harness.data.phantom import make_phantom
 
@@ -23,9 +23,7 @@ def move_scores(run, by: float) -> None:
     val = run.predictions("val")
     score_NL = val.score_NL.copy()
     score_NL[3, 2] += np.float32(by)
-    Predictions(
-        score_NL, val.label_NL, val.image_ids, val.patient_ids, val.findings
-    ).save(run.predictions_file("val"))  # fmt: skip
+    replace(val, score_NL=score_NL).save(run.predictions_file("val"))
 
 
 def test_a_bundle_is_bit_equal_and_says_so(bundle_dir, trained_results):
