@@ -1,8 +1,9 @@
 """One image file to a gray square.
 
-The only place where an image file is read, so that training and the app see the same pixels. Files
-may be hostile: their length and their pixels are limited before anything is decoded, and only the
-formats of `FORMATS` are tried. Imports neither pandas nor torch.
+The one path from an image file to the pixels of a store, so that training and whoever is shown a
+single image later see the same. Files may be hostile: their length and their pixels are limited
+before anything is decoded, and only the formats of `FORMATS` are tried. Imports neither pandas nor
+torch.
 """
 
 import io
@@ -14,7 +15,7 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from harness.core.files import megabytes
 
@@ -23,6 +24,9 @@ MAX_PIXELS = 2**26
 """8192 x 8192; the release has 1024 x 1024, radiography detectors up to 4300 x 4300."""
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 """Not among them is what calls other programs, such as PostScript."""
+
+ORIENTATION = 0x0112
+"""The Exif tag that says how an image is to be turned."""
 
 BROKEN_FILE = (OSError, ValueError, SyntaxError, EOFError, TypeError, ArithmeticError, LookupError,
                struct.error, zlib.error, Image.DecompressionBombError)  # fmt: skip
@@ -33,21 +37,37 @@ such as a `TypeError`, are among them."""
 def decode_gray(file: Path | IO[bytes], size_px: int) -> NDArray[np.uint8]:
     """An image file as one gray channel of size_px x size_px, uint8.
 
-    Colours become their luminance (ITU-R 601-2, Pillow's own), an alpha channel is left out, and
-    16-bit gray is divided by 257, which maps 65535 to 255. An image that is not square is
-    squeezed. The filter is antialiased bilinear, torchvision's `Resize` of a PIL image.
-
     Raises:
         OSError, ValueError and others of `BROKEN_FILE`: The file is not a readable image, is
             longer than `MAX_FILE_BYTES` or has more than `MAX_PIXELS`.
     """
+    return to_square(gray_pixels(read_content(file)), size_px)
+
+
+def gray_pixels(data: bytes) -> NDArray[np.uint8]:
+    """The content of an image file as one gray channel, uint8 (H, W).
+
+    Colours become their luminance (ITU-R 601-2, Pillow's own), an alpha channel is left out, and
+    16-bit gray is divided by 257, which maps 65535 to 255. An image that says that it lies on its
+    side (Exif) is turned upright.
+
+    Raises:
+        OSError, ValueError and others of `BROKEN_FILE`: As `decode_gray`.
+    """
     from harness.data.gray_png import gray_png  # which takes a second, for its compiler
 
-    data = _content(file)
-    pixels = gray_png(data, max_pixels=MAX_PIXELS)
-    gray = _with_pillow(data) if pixels is None else Image.fromarray(pixels)
-    if gray.size != (size_px, size_px):
-        gray = gray.resize((size_px, size_px), Image.Resampling.BILINEAR)
+    pixels = None if b"eXIf" in data else gray_png(data, max_pixels=MAX_PIXELS)
+    return np.asarray(_with_pillow(data), dtype=np.uint8) if pixels is None else pixels
+
+
+def to_square(pixel_HW: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
+    """A gray image of size_px x size_px; one that is not square is squeezed.
+
+    The filter is antialiased bilinear, torchvision's `Resize` of a PIL image.
+    """
+    if pixel_HW.shape == (size_px, size_px):
+        return pixel_HW
+    gray = Image.fromarray(pixel_HW).resize((size_px, size_px), Image.Resampling.BILINEAR)
     return np.asarray(gray, dtype=np.uint8)
 
 
@@ -72,10 +92,16 @@ def num_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _content(file: Path | IO[bytes]) -> bytes:
+def read_content(file: Path | IO[bytes]) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is longer than `MAX_FILE_BYTES`.
+    """
     if isinstance(file, Path):
         with file.open("rb") as stream:
-            return _content(stream)
+            return read_content(stream)
     data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"the file is longer than the {megabytes(MAX_FILE_BYTES)} that are read")
@@ -89,4 +115,12 @@ def _with_pillow(data: bytes) -> Image.Image:
             raise ValueError(
                 f"{width_px} x {height_px} pixels, more than the {MAX_PIXELS} that are decoded"
             )
-        return to_gray(image)
+        image.load()  # which turns a TIFF by itself, and takes the tag away
+        return to_gray(ImageOps.exif_transpose(image) if _is_turned(image) else image)
+
+
+def _is_turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(ORIENTATION, 1) != 1
+    except BROKEN_FILE:  # a torn tag is no reason to lose an image
+        return False

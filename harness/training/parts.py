@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.predictions import Predictions
 from harness.core.recipe import Recipe
-from harness.data.batches import Batches, LabelledImages
+from harness.data.batches import Batches, Images, LabelledImages
 from harness.data.splits import Split, make_split
 from harness.data.store import ImageStore
 from harness.training.runtime import resolve_device
@@ -40,7 +40,7 @@ class Parts:
 class ImageRows:
     """Some images of a store, numbered from 0; the others cannot be reached through it."""
 
-    def __init__(self, images: NDArray[np.uint8], row_N: NDArray[np.int64]) -> None:
+    def __init__(self, images: Images, row_N: NDArray[np.int64]) -> None:
         self._images = images
         self._row_N = row_N
 
