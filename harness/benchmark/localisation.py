@@ -90,7 +90,7 @@ def _samples(
     value_SN: FloatArray, finding_N: NDArray[np.str_], resamples: Resamples
 ) -> dict[Scope, Sample]:
     """The mean over the sights of each finding, and over these means."""
-    findings = list(dict.fromkeys(finding_N.tolist()))
+    findings = sorted(set(finding_N.tolist()))
     is_of_NF = finding_N[:, None] == np.array(findings)
     value_SF = np.array([_means(value_N, is_of_NF, resamples.whole)[0] for value_N in value_SN])
     # A total is linear in the values, so the mean over seeds can be resampled in their place.

@@ -69,7 +69,7 @@ class Explanations(Frozen):
 
     @property
     def findings(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(sight.finding for sight in self.sights))
+        return tuple(sorted({sight.finding for sight in self.sights}))
 
     def write(self, folder: Path) -> None:
         write_json(explanations_file(folder, self.part), self.model_dump(mode="json"))

@@ -15,7 +15,7 @@ from harness.explain.overlay import colour_bar, overlay
 
 CELL_PX, GAP_PX, MARGIN_PX = 168, 8, 28
 NAME_PX, CAPTION_PX, TITLE_PX = 150, 20, 92
-NUM_COLUMNS = 6
+NUM_COLUMNS, MIN_COLUMNS = 6, 4
 BACKGROUND, TEXT, FAINT = "#101418", "#e8edf2", "#8796a5"
 BOX, HIT, MISS, WARNING = "#4cc9f0", "#7ae582", "#ff7b54", "#ff7b54"
 LINE_PX, CROSS_PX = 2, 7
@@ -30,36 +30,44 @@ class Seen:
     heat_HW: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class SheetHeading:
+    """What stands above the pictures."""
+
+    title: str
+    about: str
+    is_synthetic: bool
+
+
 def choose_sights(explanations: Explanations, *, num: int = NUM_COLUMNS) -> list[int]:
     """Places of up to `num` sights of each finding, drawn blindly: not the best, not the worst."""
     finding_N = np.array([sight.finding for sight in explanations.sights])
     chosen: list[int] = []
-    for finding in sorted(explanations.findings):
+    for finding in explanations.findings:
         rng = np.random.default_rng(derive_seed(0, "sheet", finding))
         chosen += rng.permutation(np.flatnonzero(finding_N == finding))[:num].tolist()
     return chosen
 
 
 def picture_sheet(
-    explanations: Explanations,
-    seen: Sequence[Seen],
-    *,
-    title: str,
-    is_synthetic: bool,
-    tolerance_px: float = 0.0,
+    seen: Sequence[Seen], *, heading: SheetHeading, frame_px: int, tolerance_px: float = 0.0
 ) -> Image.Image:
-    """A row for each finding: the image with map, box, and a cross at the map's highest place."""
+    """A row for each finding: the images with map, box, and a cross at the map's highest place.
+
+    Args:
+        frame_px: Side of the square that boxes, peaks and tolerance are in.
+    """
     by_finding: dict[str, list[Seen]] = {}
     for each in seen:
         by_finding.setdefault(each.sight.finding, []).append(each)
-    num_columns = max(map(len, by_finding.values()))
+    num_columns = max(MIN_COLUMNS, *map(len, by_finding.values()))
     row_px = CELL_PX + CAPTION_PX + GAP_PX
     size = (
         2 * MARGIN_PX + NAME_PX + num_columns * (CELL_PX + GAP_PX) - GAP_PX,
         2 * MARGIN_PX + TITLE_PX + len(by_finding) * row_px,
     )
     sheet = Image.new("RGB", size, BACKGROUND)
-    _draw_title(sheet, explanations, title=title, is_synthetic=is_synthetic)
+    _draw_title(sheet, heading)
     for place, (finding, row) in enumerate(by_finding.items()):
         top = MARGIN_PX + TITLE_PX + place * row_px
         name = textwrap.fill(finding.replace("_", " "), 16)
@@ -67,7 +75,7 @@ def picture_sheet(
         for column, each in enumerate(row):
             left = MARGIN_PX + NAME_PX + column * (CELL_PX + GAP_PX)
             is_hit = is_in(each.sight.peak, each.sight.boxes, tolerance_px)
-            sheet.paste(_cell(each, explanations.frame_px, is_hit=is_hit), (left, top))
+            sheet.paste(_cell(each, frame_px, is_hit=is_hit), (left, top))
             _draw_caption(sheet, each.sight, (left, top + CELL_PX + 3), is_hit=is_hit)
     return sheet
 
@@ -97,26 +105,17 @@ def _draw_caption(
     draw.text((corner[0] + draw.textlength(verdict, font) + 7, corner[1]), name, FAINT, font)
 
 
-def _draw_title(
-    sheet: Image.Image, explanations: Explanations, *, title: str, is_synthetic: bool
-) -> None:
+def _draw_title(sheet: Image.Image, heading: SheetHeading) -> None:
     draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN_PX, MARGIN_PX - 8), title, TEXT, _font(26))
-    if is_synthetic:
-        left = MARGIN_PX + draw.textlength(title, _font(26)) + 20
+    draw.text((MARGIN_PX, MARGIN_PX - 8), heading.title, TEXT, _font(26))
+    if heading.is_synthetic:
+        left = MARGIN_PX + draw.textlength(heading.title, _font(26)) + 20
         draw.text((left, MARGIN_PX - 3), "SYNTHETIC", WARNING, _font(20))
-    rows, columns = explanations.grid
-    about = (
-        f"{explanations.part} part; Grad-CAM at {explanations.layer}, {rows} x {columns} cells; "
-        "drawn blindly from all images with a box"
-    )
-    draw.text((MARGIN_PX, MARGIN_PX + 28), about, FAINT, _font(14))
+    draw.text((MARGIN_PX, MARGIN_PX + 28), heading.about, FAINT, _font(14))
     top = MARGIN_PX + 54
     sheet.paste(Image.fromarray(colour_bar(120, 10)), (MARGIN_PX, top + 3))
-    draw.text(
-        (MARGIN_PX + 130, top), "0 to 1 of each map's highest value; box: where it is; "
-        "cross: the map's highest place", FAINT, _font(13),
-    )  # fmt: skip
+    legend = "0 to 1 of each map's highest value; box: where it is; cross: the map's highest place"
+    draw.text((MARGIN_PX + 130, top), legend, FAINT, _font(13))
 
 
 def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -21,7 +21,7 @@ from harness.data.splits import make_split
 from harness.data.store import ImageStore
 from harness.explain.cam import grad_cams
 from harness.explain.explanations import Explanations, Part, explanations_file
-from harness.explain.sheet import Seen, choose_sights, picture_sheet
+from harness.explain.sheet import Seen, SheetHeading, choose_sights, picture_sheet
 from harness.explain.sights import Progress, explain_run, ignore
 from harness.models.seen import contamination
 from harness.trial import finished, trained_network
@@ -104,11 +104,16 @@ def _sheet(
         columns = [store.findings.index(sight.finding) for sight in batch]
         cams = grad_cams(network, square_BHW, columns, record.recipe, layer=explanations.layer)
         seen += map(Seen, batch, square_BHW, cams.heat_BHW)
+    num_rows, num_columns = explanations.grid
     return picture_sheet(
-        explanations,
         seen,
-        title=f"{run.path.parent.name}/{run.path.name}",
-        is_synthetic=store.manifest.is_synthetic,
+        heading=SheetHeading(
+            title=f"{run.path.parent.name}/{run.path.name}",
+            about=f"{explanations.part} part; Grad-CAM at {explanations.layer}, {num_rows} x "
+            f"{num_columns} cells; drawn blindly from all images with a box",
+            is_synthetic=store.manifest.is_synthetic,
+        ),
+        frame_px=explanations.frame_px,
         tolerance_px=tolerance_px,
     )
 
