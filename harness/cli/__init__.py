@@ -15,6 +15,7 @@ from harness.cli.compare import benchmark, evaluate, report
 from harness.cli.control import cancel, retry, status, stop
 from harness.cli.data import data_app
 from harness.cli.doctor import doctor
+from harness.cli.explain import explain
 from harness.cli.gc import gc
 from harness.cli.promote import export, predict, promote
 from harness.cli.runs import quickstart, search, train, ui, winners
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     quickstart, spaces, search, status, stop, cancel, retry, winners, benchmark, evaluate,
-    report, promote, export, predict, train, ui, doctor, gc,
+    report, explain, promote, export, predict, train, ui, doctor, gc,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)
