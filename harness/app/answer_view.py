@@ -60,7 +60,10 @@ def show_answer(subject: Subject, asked: Sequence[Asked]) -> None:
     for each in asked:
         name = f"**{plain.markdown(each.label)}**: " if len(asked) > 1 else ""
         st.markdown(f"{name}{plain.markdown(summary(each.rows))}")
-    bars, pictures = st.columns([2, 3] if len(asked) == 1 else [4, 5], gap="large")
+    if len(asked) == 1:
+        bars, pictures = st.columns([2, 3], gap="large")
+    else:
+        pictures, bars = st.container(), st.container()  # two lists of bars want the whole width
     with pictures:
         view = _controls(subject, asked)
         _show_pictures(subject, asked, view)
@@ -142,7 +145,7 @@ def _alone(rows: Sequence[FindingRow], finding: str) -> str:
 
 def _show_bars(asked: Sequence[Asked]) -> None:
     order = [row.finding for row in asked[0].rows]
-    for place, each in zip(st.columns(len(asked)), asked, strict=True):
+    for place, each in zip(st.columns(len(asked), gap="large"), asked, strict=True):
         with place:
             if len(asked) > 1:
                 st.markdown(f"**{plain.markdown(each.label)}**")

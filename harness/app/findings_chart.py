@@ -40,7 +40,7 @@ STYLE = f"""<style>
 .finding.is-flagged .name, .finding.is-flagged .value {{ font-weight: 650; }}
 .finding.is-flagged .fill {{ background: {FLAGGED}; }}
 @container (max-width: 31rem) {{
-  .finding {{ grid-template-columns: 1fr auto auto; gap: 0.15rem 0.6rem; padding: 0.26rem 0; }}
+  .finding {{ grid-template-columns: 1fr auto 8.4rem; gap: 0.15rem 0.5rem; padding: 0.26rem 0; }}
   .finding .bar {{ grid-column: 1 / -1; grid-row: 2; }}
 }}
 </style>"""

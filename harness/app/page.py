@@ -16,7 +16,7 @@ from harness.app.sidebar import NOTICE, choose_models
 from harness.app.subject_view import choose_subject
 
 STYLE = """<style>
-.stMainBlockContainer { padding: 2.5rem clamp(1rem, 3vw, 3rem) 3rem; }
+.stMainBlockContainer { padding: 4.25rem clamp(1rem, 3vw, 3rem) 3rem; }
 .stMainBlockContainer h1 { font-size: 1.9rem; padding: 0; }
 </style>"""
 """Less empty space than Streamlit leaves around a page."""

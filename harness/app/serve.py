@@ -2,9 +2,11 @@
 
 import importlib.util
 import socket
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from harness.app.settings import Settings
@@ -12,6 +14,7 @@ from harness.app.uploads import MAX_UPLOAD_MB
 from harness.core.errors import HarnessError
 
 SCRIPT = Path(__file__).with_name("entry") / "page_script.py"
+POLL_S = 0.05
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -79,7 +82,7 @@ def serve(settings: Settings, *, host: str, port: int, ready: Callable[[str], No
     """Serve the page; returns when it is ended by a signal.
 
     Args:
-        ready: Called with the page's address as soon as it can be opened, or a moment before.
+        ready: Called with the page's address as soon as it can be opened, by another thread.
     """
     from streamlit.web import bootstrap
 
@@ -87,5 +90,17 @@ def serve(settings: Settings, *, host: str, port: int, ready: Callable[[str], No
 
     flags = options(host, port)
     bootstrap.load_config_options(flags)
-    ready(f"http://{host}:{port}")
+    Thread(target=_tell, args=(host, port, ready), daemon=True).start()
     bootstrap.run(str(SCRIPT), False, [settings.model_dump_json()], flags)
+
+
+def _tell(host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Wait until the server listens, which it tells nobody of."""
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            time.sleep(POLL_S)
+        else:
+            break
+    ready(f"http://{host}:{port}")

@@ -41,24 +41,15 @@ def choices(sources: Sequence[str], results: Path) -> tuple[ModelChoice, ...]:
     Raises:
         HarnessError: There is none, or a named one is not there.
     """
-    named = tuple(_named(source, results) for source in dict.fromkeys(sources))
-    if named:
-        return named
-    from harness.tracking.registry import promoted_models
-
-    found = tuple(
-        ModelChoice(
-            label=" ".join((f"{model.name} {model.version}", *(f"@{a}" for a in model.aliases))),
-            source=f"{REGISTRY}{model.name}/{model.version}",  # which no alias moves
-        )
-        for model in promoted_models(results)
-    )
+    found = tuple(_named(source, results) for source in dict.fromkeys(sources))
+    found = found or _promoted(results)
     if not found:
         raise HarnessError(
             f"{results}: no model has been promoted; run `harness promote RUN` first, or name a "
             "folder that `harness export` wrote: --model FOLDER"
         )
-    return found
+    labels = [choice.label for choice in found]
+    return tuple(c if labels.count(c.label) == 1 else _told_apart(c) for c in found)
 
 
 def folder_of(source: str, results: Path) -> Path:
@@ -81,3 +72,20 @@ def _named(source: str, results: Path) -> ModelChoice:
     title = Bundle.read(folder_of(place, results)).title
     label = source.removeprefix(REGISTRY) if is_promoted else title
     return ModelChoice(label=label, source=place)
+
+
+def _promoted(results: Path) -> tuple[ModelChoice, ...]:
+    from harness.tracking.registry import promoted_models
+
+    return tuple(
+        ModelChoice(
+            label=" ".join((f"{model.name} {model.version}", *(f"@{a}" for a in model.aliases))),
+            source=f"{REGISTRY}{model.name}/{model.version}",  # which no alias moves
+        )
+        for model in promoted_models(results)
+    )
+
+
+def _told_apart(choice: ModelChoice) -> ModelChoice:
+    """Where two exports of one run are shown."""
+    return choice.model_copy(update={"label": f"{choice.label} ({choice.source})"})
