@@ -122,8 +122,7 @@ def score_test(
     run = RunDirectory(run_dir)
     if (evaluation := run.test_evaluation) is not None:
         return evaluation
-    if run.thresholds is None or (record := run.record) is None:
-        raise HarnessError(f"{run_dir}: not a finished run, so its test set stays shut")
+    record = finished(run)
     with (
         held(run.lock_file, wait_s=LOCK_WAIT_S),
         failures_written_to(run),
@@ -131,25 +130,51 @@ def score_test(
     ):
         if (evaluation := run.test_evaluation) is not None:
             return evaluation  # made while we waited
-        _check_same_split(run, record, machine)
-        # Every weight is in the run's own file, so none is fetched.
-        network = build(record.recipe.with_values({"model.weights": "none"}), machine)
-        load_weights(run.best_weights, network.backbone)
-        look = Look.of_this_code(
-            run_dir.name,
-            run_id=record.run_id,
-            thresholds_sha256=sha256_of_file(run.thresholds_file),
-            split_sha256=record.provenance.split_sha256,
-        )
-        record_looks(run_dir, [look])
-        looked(look)
+        check_same_split(run, record, machine)
+        network = trained_network(run, record, machine)
+        looked(record_look(run, record))
         evaluation = _score(run, record, network, machine)
         run.write_test_evaluation(evaluation)
         _complete(run)  # it may have failed here before
     return evaluation
 
 
-def _check_same_split(run: RunDirectory, record: RunRecord, machine: Machine) -> None:
+def finished(run: RunDirectory) -> RunRecord:
+    """The record of a run whose thresholds are frozen.
+
+    Raises:
+        HarnessError: It is not finished.
+    """
+    if run.thresholds is None or (record := run.record) is None:
+        raise HarnessError(f"{run.path}: not a finished run, so its test set stays shut")
+    return record
+
+
+def trained_network(run: RunDirectory, record: RunRecord, machine: Machine) -> Network:
+    """The network that a finished run has kept, on the machine's device.
+
+    Raises:
+        HarnessError: Its weights are not there, or not of this network.
+    """
+    # Every weight is in the run's own file, so none is fetched.
+    network = build(record.recipe.with_values({"model.weights": "none"}), machine)
+    load_weights(run.best_weights, network.backbone)
+    return network
+
+
+def record_look(run: RunDirectory, record: RunRecord) -> Look:
+    """Write down that what a run has frozen is about to be held against its test part."""
+    look = Look.of_this_code(
+        run.path.name,
+        run_id=record.run_id,
+        thresholds_sha256=sha256_of_file(run.thresholds_file),
+        split_sha256=record.provenance.split_sha256,
+    )
+    record_looks(run.path, [look])
+    return look
+
+
+def check_same_split(run: RunDirectory, record: RunRecord, machine: Machine) -> None:
     """Another split's test part may hold images that the run was trained on."""
     _, split = open_data(record.recipe, machine)
     if split.sha256 != record.provenance.split_sha256:
@@ -161,7 +186,7 @@ def _check_same_split(run: RunDirectory, record: RunRecord, machine: Machine) ->
 
 
 def _score(run: RunDirectory, record: RunRecord, network: Network, machine: Machine) -> Evaluation:
-    """Open the test rows and score them; nothing else of this project opens them for a run."""
+    """Open the test rows and score them."""
     thresholds = run.thresholds
     assert thresholds is not None
     test = open_test(record.recipe, machine)

@@ -124,18 +124,7 @@ class Comparison(Frozen):
 
 def cases_of(store: ImageStore, split: Split) -> Cases:
     """The test images of a split of a store, in the order in which they are scored."""
-    return cases_from(store.table.iloc[split.test])
-
-
-def cases_from(table: pd.DataFrame) -> Cases:
-    """Cases of the columns image, patient, sex, age and view."""
-    return Cases(
-        image_ids=table["image"].to_numpy(dtype=str),
-        patient_ids=table["patient"].to_numpy(dtype=str),
-        sex=table["sex"].to_numpy(dtype=str),
-        age=table["age"].to_numpy(dtype=float, na_value=float("nan")),
-        view=table["view"].to_numpy(dtype=str),
-    )
+    return Cases.of_table(store.table.iloc[split.test])
 
 
 def write_cases(cases: Cases, folder: Path) -> None:
@@ -157,7 +146,7 @@ def read_cases(folder: Path) -> Cases:
     """
     path = folder / CASES_FILE
     try:
-        return cases_from(pd.read_parquet(path))
+        return Cases.of_table(pd.read_parquet(path))
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise HarnessError(f"{path}: cannot be read ({reason}); run the benchmark again") from None

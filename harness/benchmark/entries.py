@@ -20,6 +20,7 @@ from harness.core.records import Outcome, RunRecord
 from harness.core.run import Run
 from harness.evaluation.subgroups import Cases
 from harness.evaluation.thresholds import tune_thresholds
+from harness.explain.explanations import Explanations, read_explanations
 
 Thresholds = Mapping[str, float | None]
 
@@ -33,6 +34,7 @@ class Scored:
         thresholds: Frozen before test was scored; None where there is no validation.
         rule: That tuned them.
         record: Of a final run.
+        explanations: Of test, where the run's maps were held against boxes.
     """
 
     test: Predictions
@@ -40,6 +42,7 @@ class Scored:
     thresholds: Thresholds | None = None
     rule: str = ""
     record: RunRecord | None = None
+    explanations: Explanations | None = None
 
     @classmethod
     def tuned(cls, test: Predictions, val: Predictions | None, rule: str) -> Self:
@@ -140,7 +143,14 @@ def _read_run(run: Run, cases: Cases) -> Scored | str:
     if not _is_of(test, cases):
         return "not comparable: it was scored on other test images"
     rule = record.recipe.evaluation.threshold_rule
-    return Scored(test, directory.predictions("val"), directory.thresholds, rule, record)
+    return Scored(
+        test,
+        directory.predictions("val"),
+        directory.thresholds,
+        rule,
+        record,
+        read_explanations(directory.path, "test"),
+    )
 
 
 def _is_of(predictions: Predictions, cases: Cases) -> bool:

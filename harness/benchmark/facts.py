@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.benchmark.comparison import Comparison
 from harness.benchmark.entries import Entry, Scored
+from harness.benchmark.localisation import explained
 from harness.benchmark.results import Caption, Cost, Problem, RunFacts
 from harness.core.looks import LOOKS_FILE, count_looks, read_looks
 from harness.core.provenance import git_state
@@ -155,6 +156,7 @@ def problems_of(comparison: Comparison, entries: Sequence[Entry]) -> tuple[Probl
     return (
         *gaps,
         *_findings_without_figures(scored),
+        *_rows_without_maps(comparison, entries),
         *_disagreements(scored),
         *_other_stores(comparison),
     )
@@ -174,6 +176,16 @@ def _findings_without_figures(scored: Sequence[Scored]) -> list[Problem]:
         elif thresholds is not None and thresholds.get(name) is None:
             reasons[name] = "validation gave no threshold: no F1, sensitivity, specificity or MCC"
     return [Problem(where=name, reason=reason) for name, reason in reasons.items()]
+
+
+def _rows_without_maps(comparison: Comparison, entries: Sequence[Entry]) -> list[Problem]:
+    """Trained rows of which no map was held against the boxes, where other rows have them."""
+    trained = [entry for entry in entries if entry.kind == "final" and entry.scored]
+    without = [entry for entry in trained if not explained(entry, comparison.statistics)]
+    if len(without) == len(trained):
+        return []
+    reason = "where it looks is not known: a run has no maps of these boxes"
+    return [Problem(where=entry.label, reason=reason) for entry in without]
 
 
 def _disagreements(scored: Sequence[Scored]) -> list[Problem]:

@@ -24,12 +24,16 @@ class StatisticsPlan(Frozen):
             narrow: they are for comparison with work that has them.
         ensembles: The mean of each contestant's seeds, and of all winners, are rows as well.
         reproduce: Key of a published row that is set beside ours finding by finding.
+        boxes: Where the store has boxes of test images, the final runs' maps are held against them.
+        tolerance_px: So far beside a box counts as in it, in pixels of the boxes' frame.
     """
 
     resamples: Annotated[int, Field(ge=200, le=100_000)] = 2000
     unit: Literal["patient", "image"] = "patient"
     ensembles: bool = False
     reproduce: str | None = None
+    boxes: bool = True
+    tolerance_px: Annotated[float, Field(ge=0, le=1000)] = 0.0
 
     def with_options(self, **options: Any) -> Self:
         """A copy with some fields replaced, None for as it is.

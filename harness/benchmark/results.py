@@ -172,6 +172,36 @@ class Subgroup(Frozen):
     gaps: dict[Scope, dict[Metric, Estimate]]
 
 
+class Localisation(Frozen):
+    """Whether a row's runs look at the right place, by the boxes of the test part.
+
+    A *measure* is one of `explain.measures.MEASURES`.
+
+    Attributes:
+        layer, grid: Whose activation the maps weigh, and its rows and columns.
+        level: Part of a map's highest value that its region reaches.
+        tolerance_px: So far beside a box counted as in it.
+        frame_px: Side of the square that boxes and tolerance are in.
+        num_sights: Images that have a box of it, by finding.
+        figures: Scope to measure to estimate; macro is the mean over the findings with boxes.
+        gains: Scope to `chance` and `centre` to `pointing` minus that, on the same resamples.
+    """
+
+    layer: str
+    grid: tuple[int, int]
+    level: float
+    tolerance_px: float
+    frame_px: int
+    num_sights: dict[str, int]
+    num_patients: int
+    figures: dict[Scope, dict[Metric, Estimate]]
+    gains: dict[Scope, dict[Metric, Estimate]]
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        return tuple(self.num_sights)
+
+
 class Cost(Frozen):
     """What a row's figures cost; None where it is not known (foreign predictions).
 
@@ -205,6 +235,7 @@ class Row(Frozen):
         figures: Scope to metric to estimate; what has no figure is not there.
         differences: Scope to metric to this row minus the best row; the best has none.
         curves: Of each finding, and of macro: the mean over findings.
+        localisation: Of trained rows, where the store has boxes of test images.
         members: Labels of the rows that an ensemble is made of.
         stamps: What a reader must be warned of, such as `no validation: thresholds are oracle`.
     """
@@ -229,6 +260,7 @@ class Row(Frozen):
     calibration: Calibration | None = None
     curves: dict[Scope, Curves] = Field(default_factory=dict)
     subgroups: tuple[Subgroup, ...] = ()
+    localisation: Localisation | None = None
     runs: tuple[RunFacts, ...] = ()
     cost: Cost = Cost()
     members: tuple[str, ...] = ()

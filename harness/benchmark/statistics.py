@@ -11,6 +11,7 @@ import numpy as np
 from harness.benchmark.comparison import Comparison, read_cases
 from harness.benchmark.entries import Entry, read_entries
 from harness.benchmark.facts import caption_of, problems_of, row_facts
+from harness.benchmark.localisation import explained, localisation_of
 from harness.benchmark.measures import is_better
 from harness.benchmark.published import published_rows
 from harness.benchmark.results import MACRO, Difference, Metric, Results, Row, Scope
@@ -92,14 +93,15 @@ def _row(
         scope: {metric: one.estimate for metric, one in found.items()}
         for scope, found in samples.items()
     }
-    parts = {}
+    parts, plan = {}, comparison.statistics
     if entry.scored:
         parts = {
             "figures": figures,
-            "thresholds": thresholds_of(entry.scored, comparison.statistics.resamples),
+            "thresholds": thresholds_of(entry.scored, plan.resamples),
             "calibration": calibration_of(entry.scored, resamples),
             "curves": curves_of(entry.scored),
             "subgroups": subgroups_of(entry.scored, cases, resamples),
+            "localisation": localisation_of(explained(entry, plan), plan),
         }
     return Row.model_validate({**row_facts(entry, comparison), **parts})
 

@@ -97,6 +97,7 @@ class BundleFacts(Frozen):
         thresholds: On scores, per finding; None where validation had nothing to tune on.
         temperature: Divides logits to make scores calibrated probabilities; of validation.
         seen: X-rays that the weights were trained on.
+        agreement: None only while the bundle is being written.
         test: Only of a run whose test set had been scored before.
     """
 
@@ -117,7 +118,7 @@ class BundleFacts(Frozen):
     best_epoch: int
     seen: tuple[Seen, ...]
     weights_sha256: str
-    agreement: Agreement
+    agreement: Agreement | None = None
     validation: PartFigures
     subgroups: tuple[Subgroup, ...] = ()
     test: PartFigures | None = None

@@ -16,7 +16,9 @@ from harness.cli.compare import benchmark, evaluate, report
 from harness.cli.control import cancel, retry, status, stop
 from harness.cli.data import data_app
 from harness.cli.doctor import doctor
+from harness.cli.explain import explain
 from harness.cli.gc import gc
+from harness.cli.promote import export, predict, promote
 from harness.cli.runs import quickstart, search, train, ui, winners
 from harness.cli.space import spaces
 from harness.cli.speed import speed_app
@@ -32,7 +34,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     quickstart, spaces, search, status, stop, cancel, retry, winners, benchmark, evaluate,
-    report, train, ui, doctor, gc,
+    report, explain, promote, export, predict, train, ui, doctor, gc,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)

@@ -51,6 +51,10 @@ def benchmark(
     ensembles: Annotated[
         bool, typer.Option("--ensembles", help="Means of seeds and of winners as rows, too.")
     ] = False,
+    boxes: Annotated[
+        bool | None,
+        typer.Option("--boxes/--no-boxes", help="Hold the maps against the store's boxes."),
+    ] = None,
     unequal_budgets: Annotated[
         bool,
         typer.Option(
@@ -90,6 +94,7 @@ def benchmark(
         unit="image" if by_image else None,
         ensembles=ensembles or None,
         reproduce=reproduce,
+        boxes=boxes,
         unequal_budgets=unequal_budgets or None,
     )
     place = place_of(results, address, cpus_per_trial, gpus_per_trial, storage)

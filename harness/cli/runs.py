@@ -160,7 +160,10 @@ def winners(
             for row in rows
         ],
     )
-    print("next: harness benchmark --search NAME, or harness ui to browse them")
+    print(
+        "next: harness benchmark --search NAME, harness promote SEARCH/TRIAL, or harness ui to "
+        "browse them"
+    )
 
 
 def ui(

@@ -76,6 +76,7 @@ def _pixels(data: bytes) -> NDArray[np.uint8]:
     stream = io.BytesIO(data)
     read_preamble(stream, force=False)
     syntax = UID(_read_file_meta_info(stream).TransferSyntaxUID)
+    _check_syntax(syntax)
     if syntax == DeflatedExplicitVRLittleEndian:
         _check_deflated(stream.read())
     dataset = pydicom.dcmread(io.BytesIO(data), specific_tags=list(TAGS))
@@ -88,6 +89,16 @@ def _pixels(data: bytes) -> NDArray[np.uint8]:
 
 
 # Before anything is decoded -----------------------------------------------------------------
+
+
+def _check_syntax(syntax: UID) -> None:
+    """Refuse a compression that nothing here can undo."""
+    try:
+        is_available = syntax.type == "Transfer Syntax" and get_decoder(syntax).is_available
+    except NotImplementedError:
+        is_available = False
+    if not is_available:
+        raise HarnessError(_undecodable(syntax))
 
 
 def _check_deflated(deflated: bytes) -> None:
@@ -176,12 +187,6 @@ def _unpacked_length(packed: bytes, *, most: int) -> int | None:
 
 def _decoded(dataset: pydicom.Dataset, syntax: UID) -> NDArray[Any]:
     """Stored values, (H, W) or (H, W, 3)."""
-    try:
-        is_available = get_decoder(syntax).is_available
-    except NotImplementedError:
-        is_available = False
-    if not is_available:
-        raise HarnessError(_undecodable(syntax))
     try:
         return pixel_array(dataset)
     except MemoryError:

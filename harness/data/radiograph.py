@@ -27,10 +27,10 @@ SMALLEST_PX = 32
 """A radiograph of fewer pixels to a side shows nothing that a network was trained on."""
 LONGEST_SIDES = 4
 """Sides of a radiograph differ by less than this factor; networks see it squeezed to a square."""
-LEAST_CONTRAST = 16
+LEAST_CONTRAST = 17
 """Gray values of 255 between the darkest and the brightest pixel.
 
-A blank image has none; one of 12 bits that was saved as if it had 16 has 15.
+A blank image has none; one of 12 bits that was saved as if it had 16 has 16.
 """
 
 

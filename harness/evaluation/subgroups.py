@@ -5,9 +5,10 @@ Axis: N images.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evaluation.metrics import BoolArray, FloatArray
@@ -47,6 +48,17 @@ class Cases:
     def __post_init__(self) -> None:
         columns = (self.image_ids, self.patient_ids, self.sex, self.age, self.view)
         assert {column.shape for column in columns} == {(len(self.image_ids),)}
+
+    @classmethod
+    def of_table(cls, table: pd.DataFrame) -> Self:
+        """Cases of the columns image, patient, sex, age and view."""
+        return cls(
+            image_ids=table["image"].to_numpy(dtype=str),
+            patient_ids=table["patient"].to_numpy(dtype=str),
+            sex=table["sex"].to_numpy(dtype=str),
+            age=table["age"].to_numpy(dtype=float, na_value=float("nan")),
+            view=table["view"].to_numpy(dtype=str),
+        )
 
 
 @dataclass(frozen=True, eq=False)

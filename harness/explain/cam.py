@@ -55,11 +55,15 @@ class Cams:
 
     Attributes:
         heat_BHW: float32 in [0, 1], as `grad_cam` has it.
+        peaks: Place of each map's highest value, x and y in [0, 1] of the whole image: the centre
+            of a cell, or the nearest place to it that the network is shown. None where the map is
+            all 0.
         layer: Whose activation was weighed.
         grid: Its rows and columns: the maps are no finer than that.
     """
 
     heat_BHW: NDArray[np.float32]
+    peaks: tuple[tuple[float, float] | None, ...]
     layer: str
     grid: tuple[int, int]
 
@@ -77,7 +81,12 @@ def grad_cams(
     image_B1HW = torch.from_numpy(square_BHW)[:, None].to(network.mean.device)
     cell_BGK = cells(network, eval_cut(image_B1HW, data), finding_B, layer=chosen)
     heat_BHW = whole_image(cell_BGK, data, size_px=square_BHW.shape[-1], axis=chosen.axis)
-    return Cams(_scaled(heat_BHW), chosen.name, (cell_BGK.shape[1], cell_BGK.shape[2]))
+    return Cams(
+        heat_BHW=_scaled(heat_BHW),
+        peaks=tuple(_peak(cell_GK, data, chosen.axis) for cell_GK in cell_BGK.numpy()),
+        layer=chosen.name,
+        grid=(cell_BGK.shape[1], cell_BGK.shape[2]),
+    )
 
 
 def cells(
@@ -159,14 +168,39 @@ def _spread(
     num_cells: int, data: DataRecipe, *, size_px: int, axis: Axis | None
 ) -> NDArray[np.float64]:
     """How much of each cell each pixel has, (size_px, num_cells): rows add up to 1, or are 0."""
-    even_px = data.input_px / num_cells
-    axis = axis or Axis(first_px=even_px / 2, step_px=even_px)
-    start = round((data.resize_px - data.input_px) / 2)
-    seen_px = (np.arange(size_px) + 0.5) * data.resize_px / size_px - start
+    axis = axis or _even(num_cells, data)
+    seen_px = (np.arange(size_px) + 0.5) * data.resize_px / size_px - _start_px(data)
     place = np.clip((seen_px - axis.first_px) / axis.step_px, 0, num_cells - 1)
     weight = np.maximum(1 - np.abs(place[:, None] - np.arange(num_cells)), 0)
     is_seen = (seen_px >= 0) & (seen_px < data.input_px)
     return weight * is_seen[:, None]
+
+
+def _peak(
+    cell_GK: NDArray[np.float32], data: DataRecipe, axis: Axis | None
+) -> tuple[float, float] | None:
+    """Where a map is highest: between the centres of cells it is never higher than at one."""
+    if cell_GK.max() <= 0:
+        return None
+    row, column = np.unravel_index(cell_GK.argmax(), cell_GK.shape)
+    rows, columns = (axis or _even(num, data) for num in cell_GK.shape)
+    x_px, y_px = (
+        min(max(each.first_px + each.step_px * int(place), 0.0), float(data.input_px))
+        for each, place in ((columns, column), (rows, row))
+    )
+    start_px = _start_px(data)
+    return (x_px + start_px) / data.resize_px, (y_px + start_px) / data.resize_px
+
+
+def _even(num_cells: int, data: DataRecipe) -> Axis:
+    """Cells that divide what the network is shown."""
+    step_px = data.input_px / num_cells
+    return Axis(first_px=step_px / 2, step_px=step_px)
+
+
+def _start_px(data: DataRecipe) -> int:
+    """Where the cut begins in the resized image, as `eval_cut` has it."""
+    return round((data.resize_px - data.input_px) / 2)
 
 
 def _scaled(heat_BHW: NDArray[np.float32]) -> NDArray[np.float32]:

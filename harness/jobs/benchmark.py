@@ -25,6 +25,7 @@ from harness.benchmark.results import Results
 from harness.core.errors import HarnessError
 from harness.core.locks import held
 from harness.core.looks import Look, collect_looks, record_looks
+from harness.core.machine import Machine
 from harness.core.predictions import Predictions
 from harness.core.records import FailureReason, Outcome
 from harness.core.run import Run
@@ -32,6 +33,7 @@ from harness.core.selection import SCORE
 from harness.data.splits import Split, make_split
 from harness.data.store import ImageStore
 from harness.jobs.evaluate import reported
+from harness.jobs.explain import explain_final_runs
 from harness.jobs.place import (
     Place,
     Tracked,
@@ -95,6 +97,9 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, entered: Entered = Entered()
         )
 
         def finish() -> None:
+            if plan.statistics.boxes and len(images.boxes):
+                machine = Machine(store=images.path, num_threads=place.resources.cpus)
+                explain_final_runs(runs, machine, place.console)
             collect_looks(place.results, [run.directory.path for run in runs])
             if is_current(folder):
                 return

@@ -9,7 +9,6 @@ from rich.console import Console
 from harness.benchmark.comparison import (
     Comparison,
     Images,
-    cases_from,
     write_cases,
     write_foreign,
 )
@@ -22,6 +21,7 @@ from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
 from harness.core.looks import Look, record_looks
 from harness.core.predictions import Predictions
+from harness.evaluation.subgroups import Cases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def evaluate(evaluated: Evaluated, *, out: Path, statistics: StatisticsPlan) -> 
         foreign={name: found.sha256 for name, found in scores.items()},
     )
     comparison.write(out)
-    write_cases(cases_from(test.table), out)
+    write_cases(Cases.of_table(test.table), out)
     for name, predictions in parts.items():
         write_foreign(out, name, predictions)
     record_looks(out, _looks(scores, test))

@@ -6,6 +6,7 @@ The only importer of mlflow, for the driver process only; workers never talk to 
 import os
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # mlflow reads it when imported
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from harness.tracking.browse import WinnerRow, filter_string, serve_ui, ui_command, winners
 from harness.tracking.doctor import close_stale, find_stale

@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.predictions import Predictions
 from harness.core.recipe import Recipe
-from harness.data.batches import Batches, LabelledImages
+from harness.data.batches import Batches, Images, LabelledImages
 from harness.data.splits import Split, make_split
 from harness.data.store import ImageStore
 from harness.training.runtime import resolve_device
@@ -40,7 +40,7 @@ class Parts:
 class ImageRows:
     """Some images of a store, numbered from 0; the others cannot be reached through it."""
 
-    def __init__(self, images: NDArray[np.uint8], row_N: NDArray[np.int64]) -> None:
+    def __init__(self, images: Images, row_N: NDArray[np.int64]) -> None:
         self._images = images
         self._row_N = row_N
 
@@ -58,7 +58,7 @@ class StoreRows:
 
     Attributes:
         path, manifest, findings: Those of the store.
-        table, label_NL, is_known_NL, images: As the store's, of these rows alone.
+        table, label_NL, is_known_NL, images, boxes: As the store's, of these rows alone.
     """
 
     def __init__(self, store: ImageStore, row_N: NDArray[np.int64]) -> None:
@@ -69,6 +69,7 @@ class StoreRows:
         self.label_NL: NDArray[np.bool_] = store.label_NL[row_N]
         self.is_known_NL: NDArray[np.bool_] = store.is_known_NL[row_N]
         self.images = ImageRows(store.images, row_N)
+        self.boxes = store.boxes[store.boxes["image"].isin(self.table["image"])]
 
     def __len__(self) -> int:
         return len(self.table)
@@ -105,7 +106,7 @@ def _open_choosable(
 
 
 def open_test(recipe: Recipe, machine: Machine) -> StoreRows:
-    """The test rows of a recipe's store, for `score_test` alone and not kept open.
+    """The test rows of a recipe's store, once a look is written down; not kept open.
 
     Raises:
         HarnessError: The store at this path is not the one that the recipe is bound to.

@@ -165,7 +165,7 @@ ITEMS: tuple[Item, ...] = (
         is_whole=True,
     ),
     Item(30, "Evaluation", "analyses of robustness", methods.subgroups),
-    Item(31, "Evaluation", "how a decision of the model is explained"),
+    Item(31, "Evaluation", "how a decision of the model is explained", methods.where),
     Item(32, "Evaluation", "tests on data from elsewhere"),
     Item(33, "Results", "how many cases went through each step", _flow),
     Item(34, "Results", "age, sex and disease of the patients of each part", _positives),

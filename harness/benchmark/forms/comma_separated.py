@@ -20,7 +20,7 @@ from harness.core.recipe import Frozen, problems_of
 
 Part = Literal[
     "figure", "difference", "threshold", "oracle_threshold", "before_scaling", "after_scaling",
-    "subgroup", "subgroup_gap", "published",
+    "subgroup", "subgroup_gap", "localisation", "localisation_gain", "published",
 ]  # fmt: skip
 Figure = Estimate | Difference
 Figures = Mapping[Scope, Mapping[Metric, Figure]]
@@ -40,7 +40,7 @@ class Line(Frozen):
         scope: `macro` or a finding.
         attribute, group: Of a subgroup; else empty.
         num_positives: Test images (for thresholds: validation images) with the finding; in a
-            subgroup, of the group.
+            subgroup, of the group; where models look, those with a box of it.
         figure: A `Difference` in the part `difference`, else an `Estimate`.
     """
 
@@ -96,6 +96,10 @@ def lines_of(results: Results) -> Iterator[Line]:
             yield from place.lines("before_scaling", {MACRO: row.calibration.before})
             yield from place.lines("after_scaling", {MACRO: row.calibration.after})
         yield from _subgroups(place, row)
+        if row.localisation:
+            boxed = replace(place, num_positives=row.localisation.num_sights)
+            yield from boxed.lines("localisation", row.localisation.figures)
+            yield from boxed.lines("localisation_gain", row.localisation.gains)
     for published in results.published:
         place = Place(results.name, published.label, {})
         figures = {

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from harness.benchmark.forms import latex, markdown
+from harness.benchmark.forms.localisation import about
 from harness.benchmark.forms.recipes import as_another, in_full, kept_metric
 from harness.benchmark.forms.report import looks
 from harness.benchmark.forms.tables import (
@@ -39,7 +40,13 @@ def as_methods(results: Results) -> str:
             (data(results), split(results), disjoint(results)),
             (models(results), search(results), training(results), ensembles(results)),
             (thresholds(results), calibration(results), metrics(results)),
-            (statistics(results), multiplicity(results), subgroups(results), looks(results)),
+            (
+                statistics(results),
+                multiplicity(results),
+                subgroups(results),
+                where(results),
+                looks(results),
+            ),
             (software(results), hardware(results)),
         )
     ]
@@ -228,6 +235,20 @@ def subgroups(results: Results) -> str:
         f"Subgroups by {listed(attributes)} were compared with the rest on the same resamples; "
         f"these gaps have {LEVEL:.0%}".replace("%", " %")
         + " intervals that are not corrected for multiplicity."
+    )
+
+
+def where(results: Results) -> str:
+    """How the maps of the networks were held against boxes."""
+    found = [row.localisation for row in results.rows if row.localisation]
+    if not found:
+        return ""
+    layers = dict.fromkeys(about(each) for each in found)
+    return (
+        f"For each of {sum(found[0].num_sights.values()):,} findings with a box in the test part "
+        f"a map was made ({listed(layers)}) and the pointing game played: a hit where the map's "
+        "highest place lies in the box. It is set beside chance, which is the box's part of the "
+        "image, and beside pointing at the image's centre, on the same resamples."
     )
 
 

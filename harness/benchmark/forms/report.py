@@ -22,6 +22,7 @@ from harness.benchmark.forms.detail import (
     seed_table,
     threshold_table,
 )
+from harness.benchmark.forms.localisation import localisation_tables
 from harness.benchmark.forms.reference import published_tables, reproduction_tables
 from harness.benchmark.forms.subgroups import subgroup_tables
 from harness.benchmark.forms.tables import (
@@ -148,6 +149,7 @@ def _sections(results: Results) -> Iterable[Section]:
         ),
         Section("seeds", "Seeds", _known(seed_table(results), run_table(results)), ("seeds",)),
         Section("subgroups", "Subgroups", subgroup_tables(results), ("subgroups",)),
+        Section("where", "Where the models look", localisation_tables(results), ("where",)),
         Section("calibration", "Calibration", _known(calibration_table(results)), ("reliability",)),
         Section("cost", "Cost", (cost_table(results),)),
         Section("published", "Published figures", published_tables(results)),

@@ -5,7 +5,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from harness.benchmark.forms.figures.by_row import f1_figure, forest_figure, thresholds_figure
+from harness.benchmark.forms.figures.by_row import (
+    f1_figure,
+    forest_figure,
+    thresholds_figure,
+    where_figure,
+)
 from harness.benchmark.forms.figures.curves import (
     pr_figure,
     reliability_figure,
@@ -35,6 +40,7 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "thresholds": thresholds_figure,
     "reliability": reliability_figure,
     "subgroups": subgroups_figure,
+    "where": where_figure,
     "seeds": seeds_figure,
 } | {name: _of_searches(draw) for name, draw in PICTURES.items()}
 """Each draws a figure, or gives None where there is nothing to show; in the order of a report."""

@@ -30,6 +30,10 @@ MIN_SPAN = 0.1
 DOT: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 3.6, "markeredgewidth": 0}
 BAR: dict[str, Any] = {"marker": "|", "linestyle": "", "markersize": 9, "markeredgewidth": 1.8}
 BEST: dict[str, Any] = {"color": GRAY, "linewidth": 0.7, "linestyle": (0, (2, 2)), "zorder": 1}
+BLIND_LOOKS: dict[str, dict[str, Any]] = {
+    "chance": {"color": GRAY, "linewidth": 1.0, "linestyle": (0, (1, 1.2)), "zorder": 1},
+    "centre": {"color": GRAY, "linewidth": 1.0, "linestyle": (0, (5, 1.5)), "zorder": 1},
+}
 HOLLOW: dict[str, Any] = {
     "marker": "D", "linestyle": "", "markersize": 4.2, "markerfacecolor": "white",
     "markeredgewidth": 1.0, "color": GRAY,
@@ -74,6 +78,39 @@ def forest_figure(results: Results) -> Figure | None:
         if len(rows) > 1:
             looks |= {"best row": BEST}
         legend(figure, looks | ({flags: HOLLOW} if published else {}))
+    return figure
+
+
+def where_figure(results: Results) -> Figure | None:
+    """How often each row's maps are highest within a finding's box, beside who sees nothing."""
+    rows = [row for row in results.rows if row.localisation]
+    found = [row.localisation for row in rows if row.localisation]
+    if not found:
+        return None
+    figure, panels = _row_panels(
+        heading_of(results, intervals_of(results)),
+        "the map's highest place is in the box",
+        [row.label for row in rows],
+        findings=found[0].findings,
+        macro=WIDE,
+    )
+    with plate_style():
+        for scope, axes in panels:
+            for name, look in BLIND_LOOKS.items():
+                axes.axvline(found[0].figures[scope][name].value, **look)
+            for y, (row, each) in enumerate(zip(rows, found, strict=True)):
+                pointing = each.figures.get(scope, {}).get("pointing")
+                _draw_estimate(axes, y, pointing, kind_color(row))
+            axes.set_xlim(-0.03, 1.03)
+        _write_numbers(
+            panels[0].axes, [_interval_text(each.figures[MACRO]["pointing"]) for each in found]
+        )
+        panels[0].axes.set_xlabel("part of the boxed images")
+        looks = kind_entries(rows, BAR | {"linestyle": "-", "linewidth": 1.4})
+        legend(figure, looks | {
+            "chance: the box's part of the image": BLIND_LOOKS["chance"],
+            "always the image's centre": BLIND_LOOKS["centre"],
+        })  # fmt: skip
     return figure
 
 

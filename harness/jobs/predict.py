@@ -1,0 +1,127 @@
+"""`predict`: what a bundle's network says of image files."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from harness.bundle.classifier import Answer, Classifier
+from harness.core.errors import HarnessError
+from harness.core.files import write_atomic
+from harness.data.radiograph import read_radiograph
+from harness.tracking.registry import fetch_bundle, promoted_models
+
+CHAMPION = "champion"
+NUM_AT_ONCE = 32
+IMAGE_SUFFIXES = (
+    "", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom",
+)  # fmt: skip
+"""Of files that are taken from a folder; DICOM files often have none. A file given by name is read
+whatever its name."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answers by file, and the files that could not be read with the reason."""
+
+    classifier: Classifier
+    answers: dict[Path, Answer] = field(default_factory=dict)
+    failures: dict[Path, str] = field(default_factory=dict)
+
+
+def open_classifier(model: str | None, results: Path) -> Classifier:
+    """The classifier of a model URI, or of a bundle's folder; without, of the newest champion.
+
+    Raises:
+        HarnessError: There is none.
+    """
+    if model and not model.startswith("models:"):
+        return Classifier.load(Path(model))
+    uri = model or _newest_champion(results)
+    classifier = Classifier.load(fetch_bundle(uri, results))
+    classifier.bundle = classifier.bundle.entitled(f"{uri} ({classifier.bundle.name})")
+    return classifier
+
+
+def _newest_champion(results: Path) -> str:
+    for model in promoted_models(results):
+        if CHAMPION in model.aliases:
+            return f"models:/{model.name}@{CHAMPION}"
+    raise HarnessError(
+        f"no promoted model in {results}: run `harness promote RUN` first, or name one with --model"
+    )
+
+
+def image_files(paths: Sequence[Path]) -> list[Path]:
+    """The files that are meant: those named, and the images within folders, by name.
+
+    Raises:
+        HarnessError: A path does not exist, or a folder holds no image.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise HarnessError(f"{path}: no such file or folder")
+        inside = _inside(path) if path.is_dir() else [path]
+        if not inside:
+            raise HarnessError(f"{path}: no image files in this folder")
+        found |= dict.fromkeys(inside)
+    return list(found)
+
+
+def predict(
+    classifier: Classifier, files: Sequence[Path], *, progress: Callable[[int, int], None]
+) -> Answered:
+    """Answer for each file that can be read, some at a time; `progress` is told where it lasts."""
+    answered = Answered(classifier)
+    for start in range(0, len(files), NUM_AT_ONCE):
+        squares = {}
+        for number, path in enumerate(files[start : start + NUM_AT_ONCE], start=start + 1):
+            try:
+                squares[path] = classifier.square(read_radiograph(path))
+            except HarnessError as error:
+                answered.failures[path] = str(error)
+            if len(files) > NUM_AT_ONCE:
+                progress(number, len(files))
+        if squares:
+            answers = classifier.answers(np.stack(list(squares.values())))
+            answered.answers.update(zip(squares, answers, strict=True))
+    return answered
+
+
+def write_answers(path: Path, answered: Answered) -> None:
+    """Write a CSV file with a row for each image and finding."""
+    bundle = answered.classifier.bundle
+    head = ("image", "finding", "score", "probability", "threshold", "flag")
+
+    def rows() -> Iterable[Sequence[object]]:
+        for file, answer in answered.answers.items():
+            for column, finding in enumerate(bundle.findings):
+                threshold = bundle.thresholds[finding]
+                yield (
+                    file,
+                    finding,
+                    f"{answer.score_L[column]:.7g}",
+                    f"{answer.probability_L[column]:.7g}",
+                    "" if threshold is None else f"{threshold:.7g}",
+                    int(answer.is_flagged_L[column]),
+                )
+
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([head, *rows()])
+
+    write_atomic(path, write)
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and path.is_file()
+        and not path.name.startswith(".")
+        and path.name != "DICOMDIR"
+    )
