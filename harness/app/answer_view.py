@@ -13,7 +13,6 @@ from harness.app.findings_chart import (
     chart,
     in_order_of,
     percent,
-    rows_of,
     shown,
     summary,
 )
@@ -21,6 +20,8 @@ from harness.app.models import Model
 from harness.app.pictures import shrunk, with_boxes, with_heat
 from harness.app.session import kept
 from harness.app.uploads import Subject
+
+Heat = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,27 +49,47 @@ class View:
 
 def ask(model: Model, *, label: str, source: str, subject: Subject) -> Asked:
     """The answer of a model, kept for the next rerun."""
-    answer = kept(
-        st.session_state, "answers", (source, subject.key), lambda: model.answer(subject.radiograph)
+    rows = kept(
+        st.session_state, "answers", (source, subject.key), lambda: model.rows(subject.radiograph)
     )
-    rows = rows_of(model.findings, answer, model.probability_threshold_L)
     return Asked(label=label, source=source, model=model, rows=rows)
 
 
 def show_answer(subject: Subject, asked: Sequence[Asked]) -> None:
-    """All that there is to say of an image by one model, or by two side by side."""
-    for each in asked:
-        name = f"**{plain.markdown(each.label)}**: " if len(asked) > 1 else ""
-        st.markdown(f"{name}{plain.markdown(summary(each.rows))}")
+    """All that there is to say of an image by one model, or by two side by side.
+
+    Maps are made before anything is drawn: no picture of one image stands beside words of another.
+    """
+    words = st.container()
     if len(asked) == 1:
         bars, pictures = st.columns([2, 3], gap="large")
     else:
         pictures, bars = st.container(), st.container()  # two lists of bars want the whole width
     with pictures:
         view = _controls(subject, asked)
-        _show_pictures(subject, asked, view)
+        with st.spinner("Looking for what speaks for it …"):
+            heats = [_heat(subject, each, view.finding) for each in asked]
+        _show_pictures(subject, asked, view, heats)
     with bars:
         _show_bars(asked)
+    with words:
+        _show_summary(asked)
+
+
+def _show_summary(asked: Sequence[Asked]) -> None:
+    for each in asked:
+        name = f"**{plain.markdown(each.label)}**: " if len(asked) > 1 else ""
+        st.markdown(f"{name}{plain.markdown(summary(each.rows))}")
+
+
+def _heat(subject: Subject, asked: Asked, finding: str) -> Heat | None:
+    """A model's map; None where it does not know the finding."""
+    if finding not in asked.model.findings:
+        return None
+    key = (asked.source, subject.key, finding)
+    return kept(
+        st.session_state, "maps", key, lambda: asked.model.heat(subject.radiograph, finding)
+    )
 
 
 def _controls(subject: Subject, asked: Sequence[Asked]) -> View:
@@ -89,7 +110,9 @@ def _controls(subject: Subject, asked: Sequence[Asked]) -> View:
     return View(finding=finding, opacity=opacity / 100, has_boxes=has_boxes)
 
 
-def _show_pictures(subject: Subject, asked: Sequence[Asked], view: View) -> None:
+def _show_pictures(
+    subject: Subject, asked: Sequence[Asked], view: View, heats: Sequence[Heat | None]
+) -> None:
     pixel_HW = shrunk(subject.radiograph.pixel_HW)
     places = st.columns(1 + len(asked))
     with places[0]:
@@ -100,39 +123,30 @@ def _show_pictures(subject: Subject, asked: Sequence[Asked], view: View) -> None
             alt=f"The X-ray that was chosen: {subject.note}",
             width="stretch",
         )
-    for place, each in zip(places[1:], asked, strict=True):
+    for place, each, heat in zip(places[1:], asked, heats, strict=True):
         with place:
-            _show_map(subject, each, view, pixel_HW, is_one_of_two=len(asked) == 2)
+            name = shown(view.finding) + (f" by {each.label}" if len(asked) > 1 else "")
+            if heat is None:
+                st.info(plain.markdown(f"{each.label} does not know {shown(view.finding)}."))
+            else:
+                chosen = [box for box in boxes if box.finding == view.finding]
+                picture = with_boxes(
+                    with_heat(pixel_HW, heat, view.opacity), chosen, chosen=view.finding
+                )
+                _show_map(picture, heat, name, each, view.finding)
 
 
 def _show_map(
-    subject: Subject,
-    asked: Asked,
-    view: View,
-    pixel_HW: NDArray[np.uint8],
-    *,
-    is_one_of_two: bool,
+    picture: NDArray[np.uint8], heat: Heat, name: str, asked: Asked, finding: str
 ) -> None:
-    name, who = shown(view.finding), f" by {asked.label}" if is_one_of_two else ""
-    if view.finding not in asked.model.findings:
-        st.info(plain.markdown(f"{asked.label} does not know {name}."))
-        return
-    heat = kept(
-        st.session_state,
-        "maps",
-        (asked.source, subject.key, view.finding),
-        lambda: asked.model.heat(subject.radiograph, view.finding),
-    )
-    boxes = [box for box in subject.boxes if box.finding == view.finding and view.has_boxes]
-    picture = with_boxes(with_heat(pixel_HW, heat, view.opacity), boxes, chosen=view.finding)
     if heat.any():
-        caption = f"What speaks for {name}{who}: the brighter, the more"
+        caption = f"What speaks for {name}: the brighter, the more"
     else:
-        caption = f"Nothing in this image speaks for {name}{who}"
+        caption = f"Nothing in this image speaks for {name}"
     st.image(
         picture,
         caption=plain.markdown(caption),
-        alt=f"Grad-CAM map over the X-ray. {caption}. {_alone(asked.rows, view.finding)}",
+        alt=f"Grad-CAM map over the X-ray. {caption}. {_alone(asked.rows, finding)}",
         width="stretch",
     )
 

@@ -34,26 +34,24 @@ class BatchEntry:
         return ", ".join(flagged) or "nothing flagged"
 
 
+HEAD = ("image", "finding", "score", "probability", "threshold", "flag", "problem", "model")
+"""The first six are those of `harness predict --csv`; thresholds apply to scores."""
+
+
 def csv_of(entries: Sequence[BatchEntry], model: str) -> str:
     """A line per image and finding, and one for each file that could not be read."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("image", "finding", "probability", "threshold", "flagged", "problem", "model"))
+    writer.writerow(HEAD)
     for entry in entries:
-        name = plain.cell(entry.name)
+        name, by = plain.cell(entry.name), plain.cell(model)
         if entry.problem:
-            writer.writerow((name, "", "", "", "", plain.cell(entry.problem), plain.cell(model)))
-        for row in entry.rows:
-            threshold = "" if row.threshold is None else f"{row.threshold:.6f}"
-            writer.writerow(
-                (
-                    name,
-                    row.finding,
-                    f"{row.probability:.6f}",
-                    threshold,
-                    int(row.is_flagged),
-                    "",
-                    plain.cell(model),
-                )
-            )
+            writer.writerow((name, "", "", "", "", "", plain.cell(entry.problem), by))
+        writer.writerows((name, *_cells(row), "", by) for row in entry.rows)
     return text.getvalue()
+
+
+def _cells(row: FindingRow) -> tuple[str, ...]:
+    threshold = "" if row.score_threshold is None else f"{row.score_threshold:.7g}"
+    flag = str(int(row.is_flagged))
+    return row.finding, f"{row.score:.7g}", f"{row.probability:.7g}", threshold, flag

@@ -8,7 +8,6 @@ import streamlit as st
 
 from harness.app import plain
 from harness.app.batch import MAX_FILES, BatchEntry, csv_of
-from harness.app.findings_chart import rows_of
 from harness.app.models import Model
 from harness.app.session import kept
 from harness.app.uploads import MAX_UPLOAD_MB, read_upload
@@ -63,8 +62,7 @@ def _entries(model: Model, source: str, files: Sequence[Any]) -> list[BatchEntry
 
 def _entry(model: Model, file: Any) -> BatchEntry:
     try:
-        answer = model.answer(read_upload(file.getvalue()).radiograph)
+        rows = model.rows(read_upload(file.getvalue()).radiograph)
     except HarnessError as error:
         return BatchEntry(name=file.name, problem=str(error))
-    rows = rows_of(model.findings, answer, model.probability_threshold_L)
     return BatchEntry(name=file.name, rows=tuple(rows))

@@ -53,30 +53,46 @@ class FindingRow:
     Attributes:
         probability: Calibrated, in [0, 1].
         threshold: On the scale of `probability`; None where validation gave none.
+        score, score_threshold: The same two as they were evaluated, before calibration.
     """
 
     finding: str
     probability: float
     threshold: float | None
     is_flagged: bool
+    score: float
+    score_threshold: float | None
 
 
 def rows_of(
-    findings: Sequence[str], answer: Answer, probability_threshold_L: NDArray[np.float32]
+    findings: Sequence[str],
+    answer: Answer,
+    *,
+    threshold_L: NDArray[np.float64],
+    probability_threshold_L: NDArray[np.float32],
 ) -> list[FindingRow]:
-    """The L findings, flagged ones first, each group by falling probability."""
+    """The L findings, flagged ones first, each group by falling probability.
+
+    Args:
+        threshold_L: On scores; NaN where there is none.
+        probability_threshold_L: The same on calibrated probabilities.
+    """
     rows = [
         FindingRow(
             finding=finding,
             probability=float(answer.probability_L[index]),
-            threshold=None if np.isnan(threshold) else float(threshold),
+            threshold=_known(probability_threshold_L[index]),
             is_flagged=bool(answer.is_flagged_L[index]),
+            score=float(answer.score_L[index]),
+            score_threshold=_known(threshold_L[index]),
         )
-        for index, (finding, threshold) in enumerate(
-            zip(findings, probability_threshold_L, strict=True)
-        )
+        for index, finding in enumerate(findings)
     ]
     return sorted(rows, key=lambda row: (not row.is_flagged, -row.probability, row.finding))
+
+
+def _known(threshold: np.floating) -> float | None:
+    return None if np.isnan(threshold) else float(threshold)
 
 
 def in_order_of(rows: Sequence[FindingRow], findings: Sequence[str]) -> list[FindingRow]:

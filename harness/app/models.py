@@ -12,7 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.bundle.classifier import Answer, Classifier
+from harness.app.findings_chart import FindingRow, rows_of
+from harness.bundle.classifier import Classifier
 from harness.core.recipe import Recipe
 from harness.data.radiograph import Radiograph
 from harness.explain.cam import grad_cam
@@ -34,7 +35,7 @@ class Model:
         self._classifier = _ask(lambda: Classifier.load(folder))
         side = self._classifier.bundle.size_px
         gray = Radiograph(pixel_HW=np.full((side, side), 127, dtype=np.uint8), kind="gray")
-        self.answer(gray)
+        self.rows(gray)
         self.heat(gray, self.findings[0])
 
     @property
@@ -50,13 +51,15 @@ class Model:
         """Markdown."""
         return self._classifier.bundle.card
 
-    @property
-    def probability_threshold_L(self) -> NDArray[np.float32]:  # noqa: N802
-        """On the scale of the calibrated probabilities; NaN where there is none."""
-        return self._classifier.probability_threshold_L
-
-    def answer(self, radiograph: Radiograph) -> Answer:
-        return _ask(lambda: self._classifier.answer(radiograph))
+    def rows(self, radiograph: Radiograph) -> list[FindingRow]:
+        """What the network says of each finding, flagged ones first."""
+        classifier = self._classifier
+        return rows_of(
+            self.findings,
+            _ask(lambda: classifier.answer(radiograph)),
+            threshold_L=classifier.threshold_L,
+            probability_threshold_L=classifier.probability_threshold_L,
+        )
 
     def heat(self, radiograph: Radiograph, finding: str) -> NDArray[np.float32]:
         """Where the network looks for `finding`: Grad-CAM of the whole square, in [0, 1]."""

@@ -17,7 +17,7 @@ from harness.app.subject_view import choose_subject
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem clamp(1rem, 3vw, 3rem) 3rem; }
-.stMainBlockContainer h1 { font-size: 1.9rem; padding: 0; }
+.stMainBlockContainer h1 { font-size: 1.9rem; padding: 0 0 0.75rem; }
 </style>"""
 """Less empty space than Streamlit leaves around a page."""
 
@@ -52,10 +52,11 @@ def _one(models: list[tuple[ModelChoice, Model]], settings: Settings) -> None:
     subject = choose_subject(models[0][1], settings.store)
     if subject is None:
         return
-    asked = [
-        ask(model, label=choice.label, source=choice.source, subject=subject)
-        for choice, model in models
-    ]
+    with st.spinner("Asking the model …"):
+        asked = [
+            ask(model, label=choice.label, source=choice.source, subject=subject)
+            for choice, model in models
+        ]
     show_answer(subject, asked)
 
 

@@ -12,17 +12,24 @@ NOTICE = (
 )
 
 
+NO_OTHER = ModelChoice(label="no other model", source="")
+
+
 def choose_models(choices: Sequence[ModelChoice]) -> list[ModelChoice]:
     """One model, or two that are compared."""
     with st.sidebar:
         first = st.selectbox("Model", choices, format_func=_label, key="model")
         others = [choice for choice in choices if choice != first]
         second = st.selectbox(
-            "Compare with", [None, *others], format_func=_label, key="other", disabled=not others
+            "Compare with",
+            [NO_OTHER, *others],
+            format_func=_label,
+            key="other",
+            disabled=not others,
         )
         st.caption("What you upload stays in this session's memory and is never stored.")
-    return [first] if second is None else [first, second]
+    return [first] if second == NO_OTHER else [first, second]
 
 
-def _label(choice: ModelChoice | None) -> str:
-    return "no other model" if choice is None else choice.label
+def _label(choice: ModelChoice) -> str:
+    return choice.label

@@ -4,19 +4,24 @@ import io
 from harness.app.batch import BatchEntry, csv_of
 from harness.app.findings_chart import FindingRow
 
-ROWS = (FindingRow("Mass", 0.5, 0.25, True), FindingRow("Nodule", 0.125, None, False))
+ROWS = (
+    FindingRow("Mass", 0.5, 0.25, True, score=0.75, score_threshold=0.625),
+    FindingRow("Nodule", 0.125, None, False, score=0.0625, score_threshold=None),
+)
 
 
 def test_the_file_has_a_line_for_each_finding_and_each_file_that_was_not_read():
     entries = [BatchEntry("a.png", ROWS), BatchEntry("b.png", problem="the file is empty")]
     lines = list(csv.DictReader(io.StringIO(csv_of(entries, "m 1"))))
-    told = [(x["image"], x["finding"], x["probability"], x["threshold"]) for x in lines]
-    assert told == [
-        ("a.png", "Mass", "0.500000", "0.250000"),
-        ("a.png", "Nodule", "0.125000", ""),
-        ("b.png", "", "", ""),
+    told = [
+        [x[n] for n in ("image", "finding", "score", "probability", "threshold")] for x in lines
     ]
-    assert [x["flagged"] for x in lines] == ["1", "0", ""]
+    assert told == [
+        ["a.png", "Mass", "0.75", "0.5", "0.625"],
+        ["a.png", "Nodule", "0.0625", "0.125", ""],
+        ["b.png", "", "", "", ""],
+    ]
+    assert [x["flag"] for x in lines] == ["1", "0", ""]
     assert lines[2]["problem"] == "the file is empty"
     assert {x["model"] for x in lines} == {"m 1"}
 

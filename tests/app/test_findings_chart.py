@@ -22,12 +22,19 @@ def rows():
         probability_L=np.array([0.8, 0.3, 0.02, 0.5], dtype=np.float32),
         is_flagged_L=np.array([False, True, True, False]),
     )
-    return rows_of(FINDINGS, answer, np.array([0.85, 0.25, 0.01, np.nan], dtype=np.float32))
+    return rows_of(
+        FINDINGS,
+        answer,
+        threshold_L=np.array([0.95, 0.15, 0.005, np.nan]),
+        probability_threshold_L=np.array([0.85, 0.25, 0.01, np.nan], dtype=np.float32),
+    )
 
 
 def test_flagged_findings_come_first_then_the_likelier(rows):
     assert [row.finding for row in rows] == ["Pleural_Thickening", "Hernia", "Atelectasis", "Mass"]
     assert [row.probability for row in rows] == pytest.approx([0.3, 0.02, 0.8, 0.5])
+    assert [row.score for row in rows] == pytest.approx([0.2, 0.01, 0.9, 0.5])
+    assert [row.score_threshold for row in rows] == [0.15, 0.005, 0.95, None]
     assert [row.threshold for row in rows] == [*map(pytest.approx, (0.25, 0.01, 0.85)), None]
 
 
@@ -63,7 +70,10 @@ def test_bars_carry_words_for_all_that_they_show(rows):
 
 def test_the_name_of_a_finding_is_no_html():
     answer = Answer(*(np.array([v]) for v in (0.5, 0.5, True)))
-    rows = rows_of(["<script>x</script>"], answer, np.array([0.5], dtype=np.float32))
+    half_L = np.array([0.5], dtype=np.float32)
+    rows = rows_of(
+        ["<script>x</script>"], answer, threshold_L=half_L, probability_threshold_L=half_L
+    )
     assert "<script" not in chart(rows, label="a")
 
 
