@@ -1,13 +1,7 @@
 """The real server and a real browser, from the first view to the CSV file, all on this machine."""
 
 import csv
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -16,10 +10,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.app.malformed import good
-from tests.conftest import ROOT, SHARED_DATA
-
-PATIENCE_S = 120
-"""For a machine with much else to do; a quiet one is through in seconds."""
+from tests.app.served import PATIENCE_S, browser, chromium_program, served
+from tests.conftest import SHARED_DATA
 
 REAL = SHARED_DATA / "nih-sample" / "images"
 MARKED = "<img src=x onerror=document.title='owned'> **b**.png"
@@ -32,46 +24,19 @@ def server(bundles, tmp_path_factory) -> Iterator[str]:
     """The address of `harness app`."""
     pytest.importorskip("streamlit")
     folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    models = [word for bundle in bundles[:2] for word in ("--model", str(bundle))]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "harness", "app", *models, "--port", str(port)],
-        stdout=subprocess.PIPE,
-        stderr=(folder / "stderr").open("w"),
-        text=True,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "HOME": str(folder), "OMP_NUM_THREADS": "1"},
-    )
-    watch = threading.Timer(PATIENCE_S, process.kill)
-    watch.start()
-    try:
-        assert process.stdout is not None
-        line = next((line for line in process.stdout if line.startswith("open ")), "")
-        watch.cancel()
-        assert line == f"open http://127.0.0.1:{port} (Ctrl-C ends it)\n"
-        yield line.split()[1]
-        assert process.poll() is None, "the server has ended"
-        said = (folder / "stderr").read_text()
-        assert "Traceback" not in said
-        assert not list(folder.glob("**/machine_id*"))
-    finally:
-        watch.cancel()
-        process.terminate()
-        process.wait(PATIENCE_S)
+    with served(bundles[:2], folder) as address:
+        yield address
+    assert "Traceback" not in (folder / "stderr").read_text()
+    assert not list(folder.glob("**/machine_id*"))
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    api = pytest.importorskip("playwright.sync_api")
-    if program is None:
+    pytest.importorskip("playwright.sync_api")
+    if chromium_program() is None:
         pytest.skip("chromium is not there")
-    with api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with browser() as found:
+        yield found
 
 
 @pytest.fixture
