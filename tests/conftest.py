@@ -1,6 +1,7 @@
 """What all tests share: a toy store that a small network can learn, the real sample, commands."""
 
 import os
+import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -96,6 +97,77 @@ def nih_sample() -> Path:
     folder = SHARED_DATA / "nih-sample"
     if not folder.is_dir():
         pytest.skip(f"the real sample is not there: {folder.name} in shared/data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database whose schema, which takes seconds, is made once."""
+    from harness.tracking.store import find_store
+
+    folder = tmp_path_factory.mktemp("schema")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        find_store(folder)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def trained_results(tmp_path_factory) -> Path:
+    """Results with a search `dannynet`, whose one trial was trained on a small phantom. Read-only.
+
+    The image store lies beside the folder.
+    """
+    from harness.core.machine import Machine
+    from harness.core.space import SearchSpace
+    from harness.data.phantom import make_phantom
+    from harness.search.search import SearchPlan, write_plan
+    from harness.trial import run_trial
+
+    folder = tmp_path_factory.mktemp("lab")
+    store = make_phantom(folder / "store", num_images=400, size_px=64)
+    space = SearchSpace.load("dannynet-mini").with_search({"scheduler": "none"})
+    space = space.with_base({"train.epochs": 2})
+    plan = SearchPlan(
+        name="dannynet",
+        space=space,
+        store=store.path,
+        store_fingerprint=store.fingerprint,
+        num_trials=1,
+        seed=0,
+    )
+    search_dir = folder / "results" / "searches" / plan.name
+    write_plan(plan, search_dir)
+    recipe = plan.default_recipe
+    machine = Machine(store=store.path, device="cpu")
+    run_trial(recipe, machine, search_dir / f"t0000-{recipe.run_id[:6]}")
+    return folder / "results"
+
+
+@pytest.fixture
+def lab(trained_results, empty_database, tmp_path, monkeypatch) -> Path:
+    """A copy of `trained_results` of one's own, with an empty MLflow database.
+
+    Its bundles get by with few resamples.
+    """
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("harness.bundle.figures.NUM_RESAMPLES", 100)
+    results = tmp_path / "a lab's results"
+    shutil.copytree(trained_results, results)
+    shutil.copyfile(empty_database, results / "mlflow.db")
+    return results
+
+
+@pytest.fixture(scope="session")
+def bundle_dir(trained_results, tmp_path_factory) -> Path:
+    """The bundle of the trial of `trained_results`. Read-only."""
+    from harness.bundle.write import write_bundle
+    from harness.core.run_dir import RunDirectory
+
+    (run,) = (trained_results / "searches" / "dannynet").glob("t0000-*")
+    folder = tmp_path_factory.mktemp("bundles") / "dannynet"
+    store = trained_results.parent / "store"
+    write_bundle(RunDirectory(run), folder, name=f"dannynet/{run.name}", store=store)
     return folder
 
 

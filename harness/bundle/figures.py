@@ -19,7 +19,7 @@ from harness.evaluation.intervals import (
     resampled_metrics,
 )
 from harness.evaluation.metrics import BoolArray, FloatArray, ScoreArray, mean_known
-from harness.evaluation.resampling import Resamples
+from harness.evaluation.resampling import NUM_RESAMPLES, Resamples
 from harness.evaluation.subgroups import Cases, groups
 from harness.evaluation.temperature import apply_temperature
 
@@ -88,7 +88,8 @@ def subgroup_figures(
 
 def draw(predictions: Predictions) -> Resamples:
     """The resamples of a part's patients, the same for every bundle of it."""
-    return Resamples.draw(predictions.patient_ids, seed=derive_seed(0, "bootstrap", "bundle"))
+    seed = derive_seed(0, "bootstrap", "bundle")
+    return Resamples.draw(predictions.patient_ids, num=NUM_RESAMPLES, seed=seed)
 
 
 class _Figures:

@@ -50,6 +50,8 @@ def find_run(word: str, results: Path) -> FoundRun:
     found = [run for run in runs if word in (run.name, run.directory.path.name)]
     found = found or [run for run in runs if _begins(run, word)]
     if not found:
+        if of_group := [run.name for run in runs if run.group == word]:
+            raise HarnessError(f"{word}: a search or a benchmark; name a run of it: {of_group[0]}")
         near = did_you_mean(word, [run.name for run in runs])
         raise HarnessError(
             f"{word}: neither a run directory nor a run in {results}{near}; `harness winners` "
@@ -107,7 +109,8 @@ def _all_runs(results: Path) -> Iterator[FoundRun]:
 
 
 def _begins(run: FoundRun, word: str) -> bool:
-    if run.name.startswith(word) or run.directory.path.name.startswith(word):
+    name = run.name if "/" in word else run.directory.path.name
+    if word and name.startswith(word):
         return True
     if len(word) < SHORTEST_ID or (recipe := run.directory.recipe) is None:
         return False

@@ -9,7 +9,7 @@ from harness.bundle.write import Progress, check_finished, ignore, write_bundle
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
 from harness.jobs.find_run import find_run, store_of
-from harness.tracking.registry import PromotedModel, find_promoted, register, set_alias
+from harness.tracking.registry import PromotedModel, find_promoted, has_files, register, set_alias
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +57,8 @@ def promote(word: str, *, name: str, alias: str, order: BundleOrder) -> Promotio
         run_id=record.run_id,
         weights_sha256=sha256_of_file(found.directory.best_weights),
     )
-    is_new, agreement = model is None, ""
-    if model is None:
+    is_new, agreement = model is None or not has_files(model, order.results), ""
+    if model is None or is_new:
         with tempfile.TemporaryDirectory() as scratch:
             bundle = _bundle(word, Path(scratch) / "bundle", order)
             model = register(bundle, group=found.group, results=order.results, name=name)

@@ -162,13 +162,20 @@ def fetch_bundle(model_uri: str, results: Path, uri: str | None = None) -> Path:
     with told_in_one_line(store_uri(results, uri)):
         version = _version_of(store, model_uri, parts)
         source = store.client.get_model_version_download_uri(version.name, version.version)
-        folder = _local(source)
-        if folder is None:
-            folder = _fetched(version, source, results, store_uri(results, uri))
+        folder = _local(source) or _fetched(version, source, results, store_uri(results, uri))
     found = next(iter(sorted(folder.rglob(BUNDLE_FILE))), None)
     if found is None:
-        raise HarnessError(f"{model_uri}: its files are gone from {folder}; promote it again")
+        raise HarnessError(f"{model_uri}: its files are gone from {folder}; promote the run again")
     return found.parent
+
+
+def has_files(model: PromotedModel, results: Path, uri: str | None = None) -> bool:
+    """False where the bundle of a version has gone from where its store kept it."""
+    try:
+        fetch_bundle(f"models:/{model.name}/{model.version}", results, uri)
+    except HarnessError:
+        return False
+    return True
 
 
 # Making a version -----------------------------------------------------------------------------
@@ -290,12 +297,9 @@ def _uris(model: Any) -> list[str]:
 
 
 def _local(source: str) -> Path | None:
-    """The folder of a source on this machine; None where it has to be fetched."""
+    """The folder of a source, there or gone; None where it lies on a server."""
     parts = urlsplit(source)
-    if parts.scheme not in ("", "file"):
-        return None
-    folder = Path(unquote(parts.path))
-    return folder if folder.is_dir() else None
+    return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
 
 
 def _fetched(version: ModelVersion, source: str, results: Path, uri: str) -> Path:

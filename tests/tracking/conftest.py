@@ -14,7 +14,6 @@ from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.thresholds import tune_thresholds
-from harness.tracking.store import find_store
 
 FINDINGS = ("Atelectasis", "Cardiomegaly", "Hernia")
 PROVENANCE = Provenance(
@@ -28,15 +27,6 @@ PROVENANCE = Provenance(
     labels_sha256="1" * 64,
     started_at="2026-01-02T03:04:05+00:00",
 )
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("schema")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        find_store(folder)
-    return folder / "mlflow.db"
 
 
 @pytest.fixture

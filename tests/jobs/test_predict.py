@@ -1,0 +1,83 @@
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.bundle.classifier import Classifier
+from harness.core.errors import HarnessError
+from harness.data.radiograph import read_radiograph
+from harness.jobs.predict import image_files, open_classifier, predict, write_answers
+from tests.data.dicom_files import dicom
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of five images, of which one is damaged, and of what is none."""
+    folder = tmp_path / "images"
+    (folder / "more").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.JPG", "more/c.png"):
+        noise = Image.fromarray(rng.integers(0, 256, (64, 64), dtype=np.uint8))
+        noise.save(folder / name, "PNG" if name.endswith("png") else "JPEG")
+    (folder / "0001").write_bytes(dicom())
+    (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    for name in ("notes.txt", ".hidden.png", "DICOMDIR"):
+        (folder / name).write_text("not an image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def classifier(bundle_dir):
+    return Classifier.load(bundle_dir, device="cpu")
+
+
+def test_files_are_those_named_and_the_images_of_folders(images):
+    names = [path.relative_to(images).as_posix() for path in image_files([images])]
+    assert names == ["0001", "a.png", "b.JPG", "bad.png", "more/c.png"]
+    named = [images / "notes.txt", images / "more", images / "more" / "c.png"]
+    assert [path.name for path in image_files(named)] == ["notes.txt", "c.png"]
+
+
+def test_what_is_not_there_is_refused(images):
+    with pytest.raises(HarnessError, match=r"none\.png: no such file"):
+        image_files([images / "a.png", images / "none.png"])
+    (images / "empty").mkdir()
+    with pytest.raises(HarnessError, match="no image files in this folder"):
+        image_files([images / "empty"])
+
+
+def test_bad_files_are_told_of_and_the_rest_is_answered(images, classifier, monkeypatch):
+    monkeypatch.setattr("harness.jobs.predict.NUM_AT_ONCE", 2)
+    told = []
+    files = image_files([images])
+    answered = predict(classifier, files, progress=lambda *done: told.append(done))
+    assert [path.name for path in answered.failures] == ["bad.png"]
+    assert [path.name for path in answered.answers] == ["0001", "a.png", "b.JPG", "c.png"]
+    assert told[-1] == (5, 5)
+    alone = classifier.answer(read_radiograph(images / "a.png"))
+    assert answered.answers[images / "a.png"].score_L == pytest.approx(alone.score_L, abs=1e-6)
+
+
+def test_the_table_has_a_row_for_each_image_and_finding(images, classifier, tmp_path):
+    answered = predict(classifier, [images / "a.png", images / "0001"], progress=lambda *_: None)
+    write_answers(tmp_path / "answers.csv", answered)
+    with (tmp_path / "answers.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == ["image", "finding", "score", "probability", "threshold", "flag"]
+    assert len(rows) == 2 * 14
+    answer = answered.answers[images / "a.png"]
+    for column, row in enumerate(rows[:14]):
+        assert row["image"] == str(images / "a.png")
+        assert row["finding"] == classifier.findings[column]
+        assert float(row["score"]) == pytest.approx(answer.score_L[column], rel=1e-6)
+        assert float(row["probability"]) == pytest.approx(answer.probability_L[column], rel=1e-6)
+        assert row["flag"] == str(int(answer.is_flagged_L[column]))
+        threshold = classifier.bundle.thresholds[row["finding"]]
+        assert row["threshold"] == ("" if threshold is None else f"{threshold:.7g}")
+
+
+def test_a_folder_is_a_model_and_without_one_there_must_be_a_champion(bundle_dir, tmp_path):
+    assert open_classifier(str(bundle_dir), tmp_path).bundle.folder == bundle_dir
+    with pytest.raises(HarnessError, match="no promoted model"):
+        open_classifier(None, tmp_path)
