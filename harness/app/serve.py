@@ -1,5 +1,6 @@
 """`serve`: the page on a port of this machine, until it is interrupted."""
 
+import gc
 import importlib.util
 import socket
 import time
@@ -88,6 +89,7 @@ def serve(settings: Settings, *, host: str, port: int, ready: Callable[[str], No
 
     import harness.app.page  # noqa: F401  takes seconds, which no user should wait for
 
+    gc.freeze()  # what was imported stays: no collection looks through it again
     flags = options(host, port)
     bootstrap.load_config_options(flags)
     Thread(target=_tell, args=(host, port, ready), daemon=True).start()
