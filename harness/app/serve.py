@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 from harness.app.settings import Settings
-from harness.app.uploads import MAX_UPLOAD_MB
+from harness.app.uploads import MAX_UPLOAD_MB, warm_up
 from harness.core.errors import HarnessError
 
 SCRIPT = Path(__file__).with_name("entry") / "page_script.py"
@@ -89,6 +89,7 @@ def serve(settings: Settings, *, host: str, port: int, ready: Callable[[str], No
 
     import harness.app.page  # noqa: F401  takes seconds, which no user should wait for
 
+    warm_up()
     gc.freeze()  # what was imported stays: no collection looks through it again
     flags = options(host, port)
     bootstrap.load_config_options(flags)

@@ -5,9 +5,12 @@ what stands in the file, and none of it is logged.
 """
 
 import hashlib
+import io
 import logging
 import warnings
 from dataclasses import dataclass
+
+from PIL import Image
 
 from harness.app.pictures import FindingBox
 from harness.core.errors import HarnessError
@@ -38,6 +41,13 @@ class Subject:
 def key_of(data: bytes) -> str:
     """A name of these bytes: 32 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()[:32]
+
+
+def warm_up() -> None:
+    """Read a PNG: what reads them is compiled at the first one, for seconds."""
+    stream = io.BytesIO()
+    Image.linear_gradient("L").save(stream, "PNG")
+    read_upload(stream.getvalue())
 
 
 def read_upload(data: bytes) -> Subject:
