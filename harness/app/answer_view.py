@@ -17,7 +17,7 @@ from harness.app.findings_chart import (
     summary,
 )
 from harness.app.models import Model
-from harness.app.pictures import shrunk, with_boxes, with_heat
+from harness.app.pictures import sized, with_boxes, with_heat
 from harness.app.session import kept
 from harness.app.uploads import Subject
 
@@ -113,7 +113,7 @@ def _controls(subject: Subject, asked: Sequence[Asked]) -> View:
 def _show_pictures(
     subject: Subject, asked: Sequence[Asked], view: View, heats: Sequence[Heat | None]
 ) -> None:
-    pixel_HW = shrunk(subject.radiograph.pixel_HW)
+    pixel_HW = sized(subject.radiograph.pixel_HW)
     places = st.columns(1 + len(asked))
     with places[0]:
         boxes = subject.boxes if view.has_boxes else ()

@@ -18,6 +18,8 @@ from harness.app.subject_view import choose_subject
 STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem clamp(1rem, 3vw, 3rem) 3rem; }
 .stMainBlockContainer h1 { font-size: 1.9rem; padding: 0 0 0.75rem; }
+.stMainBlockContainer h2 { font-size: 1.4rem; padding: 0.75rem 0 0.25rem; }
+.stMainBlockContainer h3 { font-size: 1.15rem; padding: 0.5rem 0 0.25rem; }
 </style>"""
 """Less empty space than Streamlit leaves around a page."""
 

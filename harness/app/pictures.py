@@ -1,4 +1,4 @@
-"""What is shown of an image: shrunk, with boxes, with a map of where the model looks.
+"""What is shown of an image: resized, with boxes, with a map of where the model looks.
 
 H x W pixels of the picture, S x S of the square that a network is given.
 """
@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from harness.explain.overlay import overlay
 
-SHOWN_PX = 768
-"""Longest side of what is sent to the browser."""
+SHOWN_PX = (512, 768)
+"""Least and most of the longer side of what is sent to the browser: boxes and their names are drawn
+into it, so it is not as small as some stores' images."""
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
@@ -29,16 +30,16 @@ class FindingBox:
     h: float
 
 
-def shrunk(pixel_HW: NDArray[np.uint8], limit_px: int = SHOWN_PX) -> NDArray[np.uint8]:
-    """The image with its longer side at most `limit_px`, its proportions kept."""
+def sized(pixel_HW: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The image with its longer side within `SHOWN_PX`, its proportions kept."""
     height, width = pixel_HW.shape
-    scale = limit_px / max(height, width)
-    if scale >= 1:
+    longest = max(height, width)
+    scale = np.clip(longest, *SHOWN_PX) / longest
+    if scale == 1:
         return pixel_HW
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(
-        Image.fromarray(pixel_HW).resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
-    )
+    resized = Image.fromarray(pixel_HW).resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return np.asarray(resized)
 
 
 def with_heat(

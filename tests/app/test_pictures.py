@@ -1,15 +1,20 @@
 import numpy as np
 import pytest
 
-from harness.app.pictures import FindingBox, shrunk, with_boxes, with_heat
+from harness.app.pictures import FindingBox, sized, with_boxes, with_heat
 
 
 @pytest.mark.parametrize(
     ("shape", "expected"),
-    [((100, 50), (100, 50)), ((1536, 768), (768, 384)), ((3, 5000), (1, 768))],
+    [
+        ((600, 300), (600, 300)),
+        ((1536, 768), (768, 384)),
+        ((64, 32), (512, 256)),
+        ((3, 5000), (1, 768)),
+    ],
 )
 def test_pictures_keep_their_proportions(shape, expected):
-    assert shrunk(np.zeros(shape, dtype=np.uint8)).shape == expected
+    assert sized(np.zeros(shape, dtype=np.uint8)).shape == expected
 
 
 def test_a_map_of_the_square_lies_where_it_belongs_in_an_oblong_picture():
