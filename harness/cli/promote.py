@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.bundle.classifier import Answer, Classifier
-    from harness.jobs.predict import Answered
+    from harness.bundle.predict import Answered
 
 RunName = Annotated[
     str, typer.Argument(metavar="RUN", help="SEARCH/TRIAL, a run's name or id, or its folder.")
@@ -100,12 +100,12 @@ def predict(
     Exit code 3 where some images could not be read, 1 where none could. Example: harness predict
     chest.png more/ --csv answers.csv
     """
-    from harness.jobs.predict import image_files, open_classifier, predict, write_answers
+    from harness.bundle.predict import image_files, predict, write_answers
 
     files = image_files(images)
     if csv is not None and csv.is_dir():
         raise HarnessError(f"--csv {csv}: is a folder; name a file")
-    classifier = open_classifier(model, results.resolve())
+    classifier = _classifier(model, results.resolve())
     with progress_bar("reading images") as progress:
         answered = predict(classifier, files, progress=progress)
     if csv is not None and answered.answers:
@@ -117,6 +117,16 @@ def predict(
         print(f"wrote {csv}")
     if answered.failures:
         raise typer.Exit(3 if answered.answers else 1)
+
+
+def _classifier(model: str | None, results: Path) -> "Classifier":
+    if model and not model.startswith("models:"):
+        from harness.bundle.classifier import Classifier
+
+        return Classifier.load(Path(model))
+    from harness.tracking.registry import open_classifier
+
+    return open_classifier(model, results)
 
 
 def _check_alias(alias: str) -> None:

@@ -98,7 +98,12 @@ def cells(
         image_B1PP: float32 in [0, 1], as the network is shown it.
     """
     device = image_B1PP.device
-    with _in_evaluation(network), torch.autocast(device.type, enabled=False):
+    with (
+        _in_evaluation(network),
+        torch.inference_mode(mode=False),  # whatever the caller is in
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+    ):
         logit_BL, activation = _logits_from(network, image_B1PP, layer)
         chosen_B1 = torch.as_tensor(list(finding_B), device=device)[:, None]
         # In evaluation an image's logits depend on no other image, so one sum has all gradients.

@@ -99,7 +99,7 @@ def _draw_caption(
     sheet: Image.Image, sight: Sight, corner: tuple[int, int], *, is_hit: bool
 ) -> None:
     draw, font = ImageDraw.Draw(sheet), _font(12)
-    verdict = "hit" if is_hit else "miss" if sight.peak else "no evidence"
+    verdict = "hit" if is_hit else "miss" if sight.peak else "none"
     draw.text(corner, verdict, HIT if is_hit else MISS, font)
     name = f"IoBB {iobb(sight):.2f}  {sight.image.removesuffix('.png')[:13]}"
     draw.text((corner[0] + draw.textlength(verdict, font) + 7, corner[1]), name, FAINT, font)
@@ -114,7 +114,10 @@ def _draw_title(sheet: Image.Image, heading: SheetHeading) -> None:
     draw.text((MARGIN_PX, MARGIN_PX + 28), heading.about, FAINT, _font(14))
     top = MARGIN_PX + 54
     sheet.paste(Image.fromarray(colour_bar(120, 10)), (MARGIN_PX, top + 3))
-    legend = "0 to 1 of each map's highest value; box: where it is; cross: the map's highest place"
+    legend = (
+        "0 to 1 of each map's highest value; box: where it is; cross: the map's highest place; "
+        "none: nothing spoke for it"
+    )
     draw.text((MARGIN_PX + 130, top), legend, FAINT, _font(13))
 
 

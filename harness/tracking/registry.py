@@ -21,6 +21,7 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
 from harness.bundle.bundle import BUNDLE_FILE, NOT_A_DEVICE, Bundle
+from harness.bundle.classifier import Classifier
 from harness.core.errors import HarnessError, did_you_mean
 from harness.tracking import contents
 from harness.tracking.store import (
@@ -36,6 +37,8 @@ from harness.tracking.store import (
 
 URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 BUNDLE_DIR = "bundle"
+CHAMPION = "champion"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 RUN_ID, WEIGHTS, RUN_NAME = "harness.run_id", "harness.weights_sha256", "harness.run"
 """Tags of a version: its run's id, the hash of its weights, and the run's name."""
 SERVED = ("torch", "timm", "numpy", "pandas", "pillow", "pydicom", "pydantic", "safetensors")
@@ -107,8 +110,12 @@ def register(
         group: The search or benchmark of the run; without, a page is made for it.
 
     Raises:
-        HarnessError: The store does not answer, or refuses.
+        HarnessError: The store does not answer, or refuses, or no model can have the name.
     """
+    if not NAME.fullmatch(name):
+        raise HarnessError(
+            f"{name!r} cannot name a model: give --name, of letters, digits, '_', '.' and '-'"
+        )
     store, facts = open_store(results, uri), bundle.facts
     with told_in_one_line(store_uri(results, uri)), tempfile.TemporaryDirectory() as scratch:
         page = _page_of(store, bundle, group)
@@ -176,6 +183,26 @@ def has_files(model: PromotedModel, results: Path, uri: str | None = None) -> bo
     except HarnessError:
         return False
     return True
+
+
+def open_classifier(model_uri: str | None, results: Path, uri: str | None = None) -> Classifier:
+    """The classifier of a promoted model, entitled by its URI; without one, of the newest champion.
+
+    Raises:
+        HarnessError: There is no such model, or the store does not answer.
+    """
+    model_uri = model_uri or _newest_champion(results, uri)
+    bundle = Bundle.read(fetch_bundle(model_uri, results, uri))
+    return Classifier.of(bundle.entitled(f"{model_uri} ({bundle.name})"))
+
+
+def _newest_champion(results: Path, uri: str | None) -> str:
+    for model in promoted_models(results, uri):
+        if CHAMPION in model.aliases:
+            return f"models:/{model.name}@{CHAMPION}"
+    raise HarnessError(
+        f"no promoted model in {results}: run `harness promote RUN` first, or name one with --model"
+    )
 
 
 # Making a version -----------------------------------------------------------------------------

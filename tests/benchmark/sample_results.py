@@ -11,6 +11,7 @@ from harness.benchmark.results import (
     Curves,
     Difference,
     Estimate,
+    Localisation,
     Problem,
     PublishedRow,
     ReliabilityCurve,
@@ -23,6 +24,7 @@ from harness.benchmark.results import (
 from harness.core.findings import FINDINGS
 from harness.core.recipe import Recipe
 from harness.core.records import METRICS
+from harness.explain.measures import MEASURES
 from harness.search.history import SearchHistory, TrialHistory
 
 EMPTY = "Hernia"
@@ -109,6 +111,7 @@ def _row(lot, label, *, kind="final", num_seeds=3, num_scored=3, stamps=(), **ab
             for attribute, group in (("sex", "F"), ("sex", "M"), ("age", "0-19"), ("age", "40-59"),
                                      ("view", "PA"), ("view", "AP"))
         ),
+        localisation=_localisation(num_scored) if kind == "final" else None,
         runs=tuple(
             RunFacts(name=f"{label}-s{k}", seed=11 + k, run_id=f"{k}" * 64,
                      outcome="completed" if k < num_scored else "failed: out_of_memory",
@@ -121,6 +124,19 @@ def _row(lot, label, *, kind="final", num_seeds=3, num_scored=3, stamps=(), **ab
         cost=Cost(num_trials=60, search_hours=31.5, final_hours=4.25, images_per_s=914.0,
                   device="NVIDIA H100") if kind == "final" else Cost(),
         **about,
+    )  # fmt: skip
+
+
+def _localisation(num_seeds) -> Localisation:
+    """Of numbers of its own: it draws none from the lot of the others."""
+    lot = np.random.default_rng(7)
+    scopes = (MACRO, "Effusion", "Mass")
+    return Localisation(
+        layer="features.norm5", grid=(7, 7), level=0.7, tolerance_px=0, frame_px=1024,
+        num_sights={"Effusion": 153, "Mass": 85}, num_patients=190,
+        figures={scope: {name: _estimate(lot, num_seeds) for name in MEASURES} for scope in scopes},
+        gains={scope: {name: _estimate(lot, num_seeds) for name in ("chance", "centre")}
+               for scope in scopes},
     )  # fmt: skip
 
 

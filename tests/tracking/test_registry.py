@@ -21,6 +21,7 @@ from harness.tracking.registry import (
     fetch_bundle,
     find_promoted,
     has_files,
+    open_classifier,
     promoted_models,
     register,
     set_alias,
@@ -69,6 +70,9 @@ def test_versions_and_their_aliases(lab, bundle, other):
     assert find_promoted(lab, "dannynet", run_id="0", weights_sha256="0") is None
     assert fetch_bundle("models:/dannynet/1", lab) != fetch_bundle("models:/dannynet@champion", lab)
     assert Bundle.read(fetch_bundle("models:/dannynet@champion", lab)).facts == other.facts
+    for asked in (None, "models:/dannynet@champion"):
+        title = open_classifier(asked, lab).bundle.title
+        assert title == "models:/dannynet@champion (dannynet/other)"
     _check_errors(lab)
     _check_page(lab)
 
@@ -137,7 +141,16 @@ def test_without_a_store_nothing_is_promoted(tmp_path, monkeypatch):
     assert find_promoted(tmp_path, "x", run_id="0", weights_sha256="0") is None
     with pytest.raises(HarnessError, match="run `harness promote` first"):
         fetch_bundle("models:/dannynet@champion", tmp_path)
+    with pytest.raises(HarnessError, match="no promoted model in"):
+        open_classifier(None, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_no_uri_could_hold_is_refused(lab, bundle):
+    for name in ("a/b", "a@b", "a:b", "", "x" * 101):
+        with pytest.raises(HarnessError, match="cannot name a model: give --name"):
+            register(bundle, group="", results=lab, name=name)
+    assert promoted_models(lab) == []
 
 
 def test_files_that_are_gone_are_told_of(lab, bundle):

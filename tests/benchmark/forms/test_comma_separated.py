@@ -35,6 +35,8 @@ def test_every_figure_has_a_line(results: Results) -> None:
         "after_scaling": 5 * 2,
         "subgroup": 5 * 6 * 14 * 3,
         "subgroup_gap": 5 * 6 * 14 * 3,
+        "localisation": 3 * 3 * 13,  # trained rows; macro and two findings
+        "localisation_gain": 3 * 3 * 2,
         "published": 2 * 15 * 2,
     }
 

@@ -51,6 +51,7 @@ def one_row():
 
 def unscored():
     bare = {"figures": {}, "thresholds": {}, "calibration": None, "curves": {}, "subgroups": (),
+            "localisation": None,
             "runs": (), "num_scored": 0}  # fmt: skip
     rows = tuple(changed(row, **bare) for row in RESULTS.rows)
     return changed(RESULTS, rows=rows, searches={}, num_positives={}, published=())

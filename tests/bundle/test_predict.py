@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from harness.bundle.classifier import Classifier
+from harness.bundle.predict import image_files, predict, write_answers
 from harness.core.errors import HarnessError
 from harness.data.radiograph import read_radiograph
-from harness.jobs.predict import image_files, open_classifier, predict, write_answers
 from tests.data.dicom_files import dicom
 
 
@@ -48,7 +48,7 @@ def test_what_is_not_there_is_refused(images):
 
 
 def test_bad_files_are_told_of_and_the_rest_is_answered(images, classifier, monkeypatch):
-    monkeypatch.setattr("harness.jobs.predict.NUM_AT_ONCE", 2)
+    monkeypatch.setattr("harness.bundle.predict.NUM_AT_ONCE", 2)
     told = []
     files = image_files([images])
     answered = predict(classifier, files, progress=lambda *done: told.append(done))
@@ -75,9 +75,3 @@ def test_the_table_has_a_row_for_each_image_and_finding(images, classifier, tmp_
         assert row["flag"] == str(int(answer.is_flagged_L[column]))
         threshold = classifier.bundle.thresholds[row["finding"]]
         assert row["threshold"] == ("" if threshold is None else f"{threshold:.7g}")
-
-
-def test_a_folder_is_a_model_and_without_one_there_must_be_a_champion(bundle_dir, tmp_path):
-    assert open_classifier(str(bundle_dir), tmp_path).bundle.folder == bundle_dir
-    with pytest.raises(HarnessError, match="no promoted model"):
-        open_classifier(None, tmp_path)

@@ -1,4 +1,4 @@
-"""`predict`: what a bundle's network says of image files."""
+"""`predict`: what a bundle's network says of image files, and the table of it."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -11,9 +11,7 @@ from harness.bundle.classifier import Answer, Classifier
 from harness.core.errors import HarnessError
 from harness.core.files import write_atomic
 from harness.data.radiograph import read_radiograph
-from harness.tracking.registry import fetch_bundle, promoted_models
 
-CHAMPION = "champion"
 NUM_AT_ONCE = 32
 IMAGE_SUFFIXES = (
     "", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom",
@@ -29,29 +27,6 @@ class Answered:
     classifier: Classifier
     answers: dict[Path, Answer] = field(default_factory=dict)
     failures: dict[Path, str] = field(default_factory=dict)
-
-
-def open_classifier(model: str | None, results: Path) -> Classifier:
-    """The classifier of a model URI, or of a bundle's folder; without, of the newest champion.
-
-    Raises:
-        HarnessError: There is none.
-    """
-    if model and not model.startswith("models:"):
-        return Classifier.load(Path(model))
-    uri = model or _newest_champion(results)
-    classifier = Classifier.load(fetch_bundle(uri, results))
-    classifier.bundle = classifier.bundle.entitled(f"{uri} ({classifier.bundle.name})")
-    return classifier
-
-
-def _newest_champion(results: Path) -> str:
-    for model in promoted_models(results):
-        if CHAMPION in model.aliases:
-            return f"models:/{model.name}@{CHAMPION}"
-    raise HarnessError(
-        f"no promoted model in {results}: run `harness promote RUN` first, or name one with --model"
-    )
 
 
 def image_files(paths: Sequence[Path]) -> list[Path]:
