@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -135,3 +136,14 @@ def _map(view, finding: str) -> str:
     image = view.locator(f"img[alt*='What speaks for {finding}']").first
     image.wait_for()
     return str(image.get_attribute("src"))
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 101), ("evil.example", 403)])
+def test_a_page_of_another_name_cannot_speak_with_the_server(server, host, status):
+    """Else a name that is made to mean this machine would read what is on the page."""
+    connection = HTTPConnection("127.0.0.1", int(server.rpartition(":")[2]), timeout=PATIENCE_S)
+    headers = {"Host": host, "Upgrade": "websocket", "Connection": "Upgrade"}
+    key = {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version": "13"}
+    connection.request("GET", "/_stcore/stream", headers=headers | key)
+    assert connection.getresponse().status == status
+    connection.close()
