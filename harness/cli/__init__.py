@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from harness.cli.app import app as app_command
 from harness.cli.compare import benchmark, evaluate, report
 from harness.cli.control import cancel, retry, status, stop
 from harness.cli.data import data_app
@@ -37,6 +38,7 @@ COMMANDS = (
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)
+app.command("app")(app_command)
 app.add_typer(data_app, name="data")
 app.add_typer(speed_app, name="speed")
 
