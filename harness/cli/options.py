@@ -84,6 +84,11 @@ def count_of(trials: str) -> tuple[int, bool]:
     return int(number), text.startswith("+")
 
 
+def names_of(text: str) -> tuple[str, ...]:
+    """`a,b` as names, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
 def checked_name(name: str) -> str:
     """The name of a search or a benchmark, which is also its folder.
 
