@@ -200,10 +200,10 @@ def _pool(task: str) -> Pool:
     return draw_pool(_bench, task)
 
 
-def draw_pool(bench: LcBench, task: str) -> Pool:
+def draw_pool(bench: LcBench, task: str, num_points: int = NUM_POOL) -> Pool:
     """The configurations drawn by chance; the same ones for every task."""
     axes, rng = Axes(bench.space(ASHA)), np.random.default_rng(POOL_SEED)
-    points = [axes.draw(rng) for _ in range(NUM_POOL)]
+    points = [axes.draw(rng) for _ in range(num_points)]
     return Pool(points, np.maximum.accumulate(bench.curves(task, points), axis=1))
 
 
