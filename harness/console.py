@@ -125,6 +125,8 @@ def say_status(standing: "Standing") -> None:
     driver = f"driven by {standing.driver}" if standing.driver else "not running"
     print(f"search {plan.name}: {driver}")
     print(f"{plan.num_trials} trials: {', '.join([*parts, f'{standing.num_new} not begun'])}")
+    for point in plan.warm_start.points:
+        print(f"warm start from {point.origin}: {show_values(point.values)}")
     if standing.running:
         rows = [
             [

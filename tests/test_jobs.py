@@ -15,6 +15,7 @@ from harness.core.records import Outcome, Status
 from harness.core.space import SearchSpace
 from harness.jobs.search import _Job
 from harness.search.ray_session import Resources
+from harness.search.search import write_plan
 from tests.search.made_search import SPACE, make_search
 
 FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
@@ -163,6 +164,27 @@ def num_trials_of(results, store, order):
     spaces = {"toy": SearchSpace.load("dannynet-mini").with_base(FAST)}
     (plan,) = _Job(spaces, store.path, order, place_at(results)).plans
     return plan.num_trials
+
+
+def test_a_warm_start_is_copied_into_the_plan_and_outlives_its_search(toy_store, tmp_path):
+    make_search(tmp_path / "searches" / "old", num_trials=6, store=toy_store.fingerprint)
+
+    def plan(*names):
+        order = jobs.SearchOrder(num_trials=3, warm_start=names)
+        return _Job({"new": SPACE}, toy_store.path, order, place_at(tmp_path)).plans[0]
+
+    begun = plan("old")
+    assert all(point.origin.startswith("old/t0") for point in begun.warm_start.points)
+    assert len(begun.first_points) == 3
+    write_plan(begun, tmp_path / "searches" / "new")
+    shutil.rmtree(tmp_path / "searches" / "old")
+    assert plan("old") == begun
+    with pytest.raises(HarnessError, match=r"warm_start\.searches was \['old'\], is \[\]"):
+        plan()
+    with pytest.raises(HarnessError, match="no search 'other'"):
+        plan("old", "other")
+    with pytest.raises(HarnessError, match="cannot start from itself"):
+        plan("new")
 
 
 def test_an_extension_is_on_top_and_goes_on_where_it_was_cut_short(done, toy_store, tmp_path):

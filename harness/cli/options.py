@@ -103,6 +103,11 @@ def speedups_of(name: str) -> Any:
     return name
 
 
+def names_of(text: str) -> tuple[str, ...]:
+    """`a,b` as names, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
 def checked_name(name: str) -> str:
     """The name of a search or a benchmark, which is also its folder.
 

@@ -16,6 +16,7 @@ from harness.cli.options import (
     Store,
     count_of,
     in_set,
+    names_of,
     place_of,
     settings_of,
     space_of,
@@ -45,11 +46,19 @@ def search(
         typer.Option("--set", help="Fix a value of every recipe: --set train.epochs=5"),
     ] = None,
     sampler: Annotated[
-        str | None, typer.Option(help="tpe, gp or random, in place of the space's.")
+        str | None,
+        typer.Option(
+            help="In place of the space's: gp learns most from each trial and takes a part of a "
+            "second over it; tpe takes milliseconds, for many hundreds of trials; random."
+        ),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="asha or none, in place of the space's.")
     ] = None,
+    warm_start: Annotated[
+        str,
+        typer.Option(help="Earlier searches, as NAME,NAME, whose winners are tried after trial 0."),
+    ] = "",
     hours: Annotated[
         float | None, typer.Option(min=0, help="End after so many hours; run again, it goes on.")
     ] = None,
@@ -89,6 +98,7 @@ def search(
         seed=seed,
         keep=keep,
         accept_changes=accept_changes,
+        warm_start=names_of(warm_start),
         budget=jobs.Budget(hours=hours, gpu_hours=gpu_hours),
     )
     if dry_run:

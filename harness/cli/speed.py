@@ -137,6 +137,38 @@ def gpu(
     raise typer.Exit(main([*words, "--out", str(out)]))
 
 
+@speed_app.command("efficiency")
+def efficiency(
+    seeds: Annotated[int, typer.Option(min=1, help="Searches of each way on each task.")] = 10,
+    tasks: Annotated[str, typer.Option(help="dev, held-out or all.")] = "all",
+    lcbench: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="HARNESS_LCBENCH", help="Folder of the surrogate. Without: beside the checkout."
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of efficiency.json, .md, .png.")
+    ] = Path("results/speed"),
+) -> None:
+    """Measure how many trial-epochs a search needs, and Ray's and Optuna's own ways beside it.
+
+    Example: harness speed efficiency --tasks dev --seeds 3
+    """
+    from harness.speed.lcbench import lcbench_folder
+
+    folder = _made(out)
+    from harness.speed.efficiency import compare, task_set
+    from harness.speed.efficiency_page import HEADERS, rows_of, write_efficiency_report
+    from harness.speed.measure import describe_hardware
+
+    hardware = describe_hardware()
+    found = compare(lcbench_folder(lcbench), tasks=task_set(tasks), num_seeds=seeds, tell=_say)
+    print_table(HEADERS, rows_of(found))
+    for path in write_efficiency_report(found, hardware, folder):
+        print(f"wrote {path}")
+
+
 def _made(folder: Path) -> Path:
     """The folder, made now: minutes later would be too late to learn that it cannot be."""
     folder = folder.resolve()

@@ -168,15 +168,18 @@ class SearchSettings(Frozen):
     """How the space is searched.
 
     Attributes:
-        sampler: Optuna's TPE, its Gaussian process, or draws that learn nothing.
+        sampler: `gp`, a Gaussian process over parameters and epochs, which learns most from each
+            trial; `tpe`, Optuna's TPE, which takes milliseconds however many there are; or
+            `random`, draws that learn nothing.
         scheduler: `asha` ends trials that lag behind the others at equal epochs.
         grace_epochs: Epochs that every trial is given before it can be ended.
         reduction_factor: Of each `reduction_factor` trials that reach a rung, one goes on.
-        num_startup_trials: Trials before the sampler trusts what it has seen.
+        num_startup_trials: Trials before the sampler trusts what it has seen; None: 4 for `gp`, 10
+            for `tpe`.
     """
 
-    sampler: Literal["tpe", "gp", "random"] = "tpe"
+    sampler: Literal["tpe", "gp", "random"] = "gp"
     scheduler: Literal["asha", "none"] = "asha"
     grace_epochs: Count = 4
     reduction_factor: Annotated[int, Field(ge=2)] = 3
-    num_startup_trials: Count = 10
+    num_startup_trials: Count | None = None

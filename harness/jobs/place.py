@@ -1,6 +1,6 @@
 """Where a job runs and writes, and what must be there before its first run."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,6 +139,7 @@ class Tracked:
         outcome: How the job has ended, where nothing interrupted it.
         rows: What MLflow shows of its runs.
         finish: Makes the last files of a job that was not interrupted.
+        tags: How the job is made.
     """
 
     name: str
@@ -148,12 +149,13 @@ class Tracked:
     outcome: Callable[[], Outcome]
     rows: Callable[[], list[dict[str, Any]]]
     finish: Callable[[], None]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
 def tracked(tracker: Tracker, job: Tracked) -> Iterator[None]:
     """The MLflow run of a job, closed with the truth about how and when the job ended."""
-    tracker.group(job.name, job.kind)
+    tracker.group(job.name, job.kind, tags=job.tags)
     for run in job.ended:
         tracker.sync(run)
     outcome, rows = Outcome.FAILED, []

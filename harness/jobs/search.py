@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger
 from harness.core.locks import held
 from harness.core.provenance import code_version
@@ -40,10 +41,18 @@ from harness.search.mirror import StoredWeights, fetch_trials
 from harness.search.pictures import draw_pictures
 from harness.search.progress import ProgressDisplay
 from harness.search.ray_session import Resources, fit_resources, num_slots, start_ray
-from harness.search.search import PLAN_FILE, SearchPlan, check_plan, read_plan, write_plan
+from harness.search.search import (
+    PLAN_FILE,
+    SearchPlan,
+    WarmStart,
+    check_plan,
+    read_plan,
+    write_plan,
+)
 from harness.search.storage import Storage
 from harness.search.trial_source import TrialSource
 from harness.search.trial_sources import TrialSources
+from harness.search.warm_start import warm_start
 from harness.tracking import Tracker
 
 NUM_FIGURES = 3
@@ -59,6 +68,7 @@ class SearchOrder:
         is_extension: `num_trials` is on top of what a finished search has made.
         keep: So many of the best trials keep their weights.
         accept_changes: Go on although the space, the store or the code has changed.
+        warm_start: Names of searches whose winners are tried first, after the default point.
     """
 
     num_trials: int
@@ -66,6 +76,7 @@ class SearchOrder:
     seed: int = 0
     keep: int = 5
     accept_changes: bool = False
+    warm_start: tuple[str, ...] = ()
     budget: Budget = field(default_factory=Budget)
 
 
@@ -166,7 +177,18 @@ class OneSearch:
             outcome=lambda: self.source.outcome,
             rows=lambda: [leaderboard_row(trial) for trial in self.board],
             finish=finish,
+            tags=self.tags,
         )
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """How it searches, for MLflow."""
+        settings, origins = self.plan.space.search, self.plan.warm_start.points
+        return {
+            "harness.sampler": settings.sampler,
+            "harness.scheduler": settings.scheduler,
+            "harness.warm_start": ", ".join(point.origin for point in origins),
+        }
 
 
 class _Job:
@@ -239,16 +261,32 @@ class _Job:
             )
 
     def _plan(self, name: str, space: SearchSpace) -> SearchPlan:
+        folder = self.place.results / "searches" / name
         return SearchPlan(
             name=name,
             space=space,
             store=self.images.path,
             store_fingerprint=self.images.fingerprint,
-            num_trials=self._num_trials(self.place.results / "searches" / name),
+            num_trials=self._num_trials(folder),
             seed=self.order.seed,
             code=code_version(),
             keep=self.order.keep,
+            warm_start=self._warm_start(folder, space),
         )
+
+    def _warm_start(self, folder: Path, space: SearchSpace) -> WarmStart:
+        """As it was when the search began, whatever has become of the others since."""
+        names = self.order.warm_start
+        before = read_plan(folder).warm_start if (folder / PLAN_FILE).exists() else WarmStart()
+        if not names or names == before.searches:
+            return before if names else WarmStart()
+        if folder.name in names:
+            raise HarnessError(f"--warm-start {folder.name}: a search cannot start from itself")
+
+        def tell(line: str) -> None:
+            self.place.console.print(f"search {folder.name}: {line}")
+
+        return warm_start(space, names, self.place.results, tell)
 
     def _num_trials(self, folder: Path) -> int:
         """The trials in all. An extension that was cut short goes on, and extends no further."""

@@ -9,7 +9,12 @@ against Ray 2.60), except that here, by intent:
 - a score that is not finite ends its trial and is not recorded; in Ray a NaN goes on, for ever;
 - a report that passes two new rungs at once (reports were lost) counts for both of them; in Ray it
   counts for the higher, and the trial's next report for the lower;
-- a rung that a trial has passed or failed answers the same when it is asked again.
+- a rung that a trial has passed or failed answers the same when it is asked again;
+- the first rung ends nobody until it has proved itself: until of `NUM_TO_PROVE` trials that have
+  come to the second the ranks at both agree (Spearman's coefficient is `MIN_AGREEMENT` at least).
+  Where early scores say nothing of later ones, or the contrary (warm-up, curves that cross), it
+  would end the best. Rankings that agree between rungs are what Bohdal, Balles, Wistuba, Ermis,
+  Archambeau, Zappella 2023, "PASHA" (arXiv 2207.06940), too, take as the sign to believe them.
 """
 
 import math
@@ -17,8 +22,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.stats import rankdata
 
 from harness.core.parameters import SearchSettings
+
+NUM_TO_PROVE = 6
+MIN_AGREEMENT = 0.5
 
 
 @dataclass
@@ -43,20 +52,32 @@ class Rung:
         return not recorded or score >= float(np.percentile(recorded, self.cutoff_percent))
 
 
+def rung_epochs(settings: SearchSettings, num_epochs: int) -> list[int]:
+    """`grace_epochs * reduction_factor ** k`, below `num_epochs`."""
+    epochs, epoch = [], settings.grace_epochs
+    while epoch < num_epochs:
+        epochs.append(epoch)
+        epoch *= settings.reduction_factor
+    return epochs
+
+
 class Asha:
     """The rungs of a search, and what was decided at each.
 
-    The rungs lie at `grace_epochs * reduction_factor ** k` epochs, below `num_epochs`; with
-    scheduler `none` there are none, and every trial goes on.
+    With scheduler `none` there are no rungs, and every trial goes on.
+
+    Args:
+        num_to_prove: Trials that show whether the first rung can be believed; with 0 it is, unseen.
     """
 
-    def __init__(self, settings: SearchSettings, *, num_epochs: int) -> None:
+    def __init__(
+        self, settings: SearchSettings, *, num_epochs: int, num_to_prove: int = NUM_TO_PROVE
+    ) -> None:
         self.num_epochs = num_epochs
-        self.rungs: list[Rung] = []
-        epoch = settings.grace_epochs
-        while settings.scheduler == "asha" and epoch < num_epochs:
-            self.rungs.append(Rung(epoch, (1 - 1 / settings.reduction_factor) * 100))
-            epoch *= settings.reduction_factor
+        self.num_to_prove = num_to_prove
+        epochs = rung_epochs(settings, num_epochs) if settings.scheduler == "asha" else []
+        cutoff_percent = (1 - 1 / settings.reduction_factor) * 100
+        self.rungs = [Rung(epoch, cutoff_percent) for epoch in epochs]
 
     def goes_on(self, name: str, epoch: int, score: float) -> bool:
         """True where the trial may train on, given its score (higher is better) after `epoch`.
@@ -86,5 +107,22 @@ class Asha:
             return epoch >= self.num_epochs
         reached = [rung for rung in self.rungs if rung.epoch <= epoch]
         for rung in reached:
-            rung.decide(name, score, known)
+            is_believed = rung is not self.rungs[0] or self._has_proved_itself()
+            rung.decide(name, score, known if is_believed or known is not None else True)
         return epoch >= self.num_epochs or all(rung.went_on[name] for rung in reached)
+
+    def _has_proved_itself(self) -> bool:
+        """True where the first rung ranks trials as the second does; asked while it is open."""
+        if not self.num_to_prove or len(self.rungs) < 2:
+            return True
+        first, second = (rung.scores for rung in self.rungs[:2])
+        both = sorted(first.keys() & second.keys())
+        if len(both) < self.num_to_prove:
+            return False
+        rank_2N = rankdata(
+            [[first[name] for name in both], [second[name] for name in both]], axis=1
+        )
+        spread_2 = rank_2N.std(axis=1)
+        if not spread_2.all():
+            return False  # all alike: nothing is ranked
+        return bool(np.corrcoef(rank_2N)[0, 1] >= MIN_AGREEMENT)

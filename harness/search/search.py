@@ -15,8 +15,35 @@ PLAN_FILE = "search.json"
 MAX_CHANGES = 8
 """Told where another search has the name."""
 
-MAY_CHANGE = ("num_trials", "store", "keep", "space.title", "space.source", "space.published")
-"""What may differ between two calls of one search: how much, where, and what people are told."""
+MAY_CHANGE = (
+    "num_trials", "store", "keep", "space.title", "space.source", "space.published",
+    "warm_start.points",
+)  # fmt: skip
+"""What may differ between two calls of one search: how much, where, and what people are told.
+
+The points of a warm start follow from its searches, as they were when this search began.
+"""
+
+
+class WarmPoint(Frozen):
+    """A point that another search has found good, fitted into the space of this one.
+
+    Attributes:
+        origin: The trial, as `search/trial`.
+    """
+
+    origin: str
+    values: dict[str, Any]
+
+
+class WarmStart(Frozen):
+    """What a search tries right after its default point, best first.
+
+    The values are copied when the search begins, so the other searches may be deleted.
+    """
+
+    searches: tuple[str, ...] = ()
+    points: tuple[WarmPoint, ...] = ()
 
 
 class SearchPlan(Frozen):
@@ -37,12 +64,18 @@ class SearchPlan(Frozen):
     seed: int
     code: dict[str, str] = Field(default_factory=dict)
     keep: int = 5
+    warm_start: WarmStart = WarmStart()
 
     def recipe(self, values: dict[str, Any]) -> Recipe:
         """The recipe of a trial, bound to the store, with a seed that its point decides."""
         recipe = self.space.recipe(values).with_values({"data.store": self.store_fingerprint})
         seed = derive_seed(self.seed, "trial", recipe.run_id) % 2**31
         return recipe.with_values({"seed": seed})
+
+    @property
+    def first_points(self) -> list[dict[str, Any]]:
+        """What is tried right after the default point."""
+        return [dict(point.values) for point in self.warm_start.points]
 
     @property
     def default_recipe(self) -> Recipe:

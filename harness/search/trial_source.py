@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger, LedgerLine
 from harness.core.recipe import Recipe
-from harness.core.records import EpochReport, Outcome, Status
+from harness.core.records import EpochReport, FailureReason, Outcome, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
@@ -22,11 +22,9 @@ from harness.search.asha import Asha
 from harness.search.control import LEDGER_FILE, Request, receive, reopen
 from harness.search.leaderboard import trial_dirs, trial_number
 from harness.search.run_book import RunSource
+from harness.search.samplers import point_key
 from harness.search.search import SearchPlan
-from harness.search.study import Study, point_key
-
-if TYPE_CHECKING:
-    import optuna
+from harness.search.study import Study
 
 NUM_ASKS_FOR_A_NEW_POINT = 200
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -41,9 +39,8 @@ class TrialSource(RunSource):
         self.search_dir = search_dir
         self.gpus_per_trial = gpus_per_trial
         self.ledger = Ledger(search_dir / LEDGER_FILE)
-        self.study = Study(plan.space, seed=plan.seed)
+        self.study = Study(plan.space, seed=plan.seed, first=plan.first_points)
         self.asha = Asha(plan.space.search, num_epochs=plan.space.base.train.epochs)
-        self.open_trials: dict[str, optuna.Trial | None] = {}
         self.points: set[Any] = set()
         self.ended: list[Run] = []
         self.unfinished: deque[Run] = deque()
@@ -79,7 +76,8 @@ class TrialSource(RunSource):
             return None
         if self.unfinished:
             run = self.unfinished.popleft()
-            self.open_trials[run.name] = self._reopened(run)
+            self.study.begin(trial_number(run.name), run.values)
+            self._teach(run, Status(outcome=Outcome.QUEUED))
         elif self.next_number < self.plan.num_trials:
             run = self._new_run()
         else:
@@ -87,8 +85,10 @@ class TrialSource(RunSource):
         return run
 
     def goes_on(self, run: Run, report: EpochReport) -> bool:
+        score = report.metrics[SCORE]
+        self.study.note(trial_number(run.name), report.epoch, score)
         is_last = report.epoch >= run.recipe.train.epochs
-        return self.asha.goes_on(run.name, report.epoch, report.metrics[SCORE]) or is_last
+        return self.asha.goes_on(run.name, report.epoch, score) or is_last
 
     def end_now(self, run: Run) -> Status | None:
         if time.monotonic() - self._looked_s >= SECONDS_BETWEEN_LOOKS:
@@ -136,34 +136,32 @@ class TrialSource(RunSource):
     def on_end(self, run: Run, status: Status) -> None:
         scores = scores_of(run.directory)
         self.ledger.note(run.name, status, num_epochs=len(scores))
-        trial = self.open_trials.pop(run.name)
-        if trial is not None and status.outcome.is_final:
-            self.study.tell(trial, status.outcome, scores)
+        if status.outcome.is_final:
+            self._end(run, status, scores)
 
     # New points -----------------------------------------------------------------------------
 
     def _new_run(self) -> Run:
-        trial, values = self._new_point()
+        values = self._new_point()
         recipe = self.plan.recipe(values)
         run = self._run(f"t{self.next_number:04}-{recipe.run_id[:6]}", recipe, values)
         self.ledger.append(LedgerLine(trial=run.name, outcome=Outcome.QUEUED, values=values))
-        self.open_trials[run.name] = trial
+        self.study.begin(self.next_number, values)
         self.next_number += 1
         return run
 
-    def _new_point(self) -> "tuple[optuna.Trial, dict[str, Any]]":
+    def _new_point(self) -> dict[str, Any]:
         """A point that no other trial has: an equal one would cost a training for nothing.
 
         Raises:
             HarnessError: The space has no more points.
         """
         for attempt in range(NUM_ASKS_FOR_A_NEW_POINT):
-            trial, values = self.study.ask(self.next_number, attempt)
+            values = self.study.ask(self.next_number, attempt)
             key = point_key(values)
             if key not in self.points:
                 self.points.add(key)
-                return trial, values
-            self.study.tell(trial, Outcome.FAILED, {})
+                return values
         raise HarnessError(
             f"search {self.plan.name!r}: {self.next_number} trials have tried what the space "
             f"holds; ask for --trials {self.next_number} or widen it"
@@ -233,12 +231,26 @@ class TrialSource(RunSource):
             went_on = status.outcome is not Outcome.PRUNED
             self.asha.replay(run.name, scores, went_on=went_on)
         self.ledger.note(run.name, status, num_epochs=len(scores))
-        if not status.outcome.is_final:
-            self.unfinished.append(run)
+        if is_ours and self.study.begin(trial_number(run.name), run.values):
+            self._teach(run, status)
+        (self.ended if status.outcome.is_final else self.unfinished).append(run)
+
+    def _teach(self, run: Run, status: Status) -> None:
+        """Tell the study what the folder of a trial holds."""
+        scores = scores_of(run.directory)
+        if status.outcome.is_final:
+            self._end(run, status, scores)
             return
-        self.ended.append(run)
-        if is_ours and self._fits(run.values):
-            self.study.add(run.values, status.outcome, scores)
+        for epoch, score in scores.items():
+            self.study.note(trial_number(run.name), epoch, score)
+
+    def _end(self, run: Run, status: Status, scores: Mapping[int, float]) -> None:
+        self.study.end(
+            trial_number(run.name),
+            status.outcome,
+            scores,
+            is_diverged=status.reason is FailureReason.DIVERGED,
+        )
 
     def _cut_short(
         self, run: Run, status: Status, scores: Mapping[int, float], *, is_ours: bool
@@ -255,11 +267,6 @@ class TrialSource(RunSource):
             return status
         run.directory.set_status(status)
         return status
-
-    def _reopened(self, run: Run) -> "optuna.Trial | None":
-        if not self._fits(run.values):
-            return None
-        return self.study.reopen(run.values)[0]
 
 
 def scores_of(directory: RunDirectory) -> dict[int, float]:

@@ -79,7 +79,7 @@ def test_ranges_for_people() -> None:
 
 def test_settings() -> None:
     settings = SearchSettings()
-    assert (settings.sampler, settings.scheduler, settings.reduction_factor) == ("tpe", "asha", 3)
+    assert (settings.sampler, settings.scheduler, settings.reduction_factor) == ("gp", "asha", 3)
     for wrong in ({"reduction_factor": 1}, {"grace_epochs": 0}, {"sampler": "grid"}):
         with pytest.raises(ValidationError):
             SearchSettings.model_validate(wrong)

@@ -34,7 +34,7 @@ def make_search(
     write_plan(plan, folder)
     study = Study(SPACE.with_search({"sampler": "random"}), seed=5)
     for number in range(num_trials):
-        _, values = study.ask(number)
+        values = study.ask(number)
         outcome = Outcome.PRUNED if number in pruned else Outcome.COMPLETED
         make_trial(folder, plan, number, values, outcome)
     return plan

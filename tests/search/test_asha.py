@@ -17,6 +17,11 @@ def settings_of(grace=1, reduction=2, scheduler="asha"):
     return SearchSettings(grace_epochs=grace, reduction_factor=reduction, scheduler=scheduler)
 
 
+def believing(settings, num_epochs):
+    """As Ray, which believes its first rung from the start."""
+    return Asha(settings, num_epochs=num_epochs, num_to_prove=0)
+
+
 def rungs_of(asha):
     return [rung.epoch for rung in asha.rungs]
 
@@ -41,7 +46,7 @@ def test_rungs(grace, reduction, num_epochs, rungs) -> None:
 
 def test_of_three_that_reach_a_rung_one_goes_on() -> None:
     """The cutoff is the 66.7th percentile of the scores before: linear between the nearest."""
-    asha = Asha(settings_of(2, 3), num_epochs=10)
+    asha = believing(settings_of(2, 3), num_epochs=10)
     assert asha.goes_on("a", 2, 0.60)  # the first has nobody to lag behind
     assert not asha.goes_on("b", 2, 0.59)  # cutoff 0.60
     assert asha.goes_on("c", 2, 0.60)  # cutoff 0.5967: of {0.59, 0.60} two thirds of the way up
@@ -50,7 +55,7 @@ def test_of_three_that_reach_a_rung_one_goes_on() -> None:
 
 
 def test_between_rungs_a_trial_goes_on_however_bad_it_is() -> None:
-    asha = Asha(settings_of(2, 3), num_epochs=10)
+    asha = believing(settings_of(2, 3), num_epochs=10)
     for name in "abcd":
         assert asha.goes_on(name, 1, 0.9)
         asha.goes_on(name, 2, 0.9)
@@ -59,12 +64,12 @@ def test_between_rungs_a_trial_goes_on_however_bad_it_is() -> None:
 
 
 def test_without_a_scheduler_every_trial_goes_on() -> None:
-    asha = Asha(settings_of(scheduler="none"), num_epochs=10)
+    asha = believing(settings_of(scheduler="none"), num_epochs=10)
     assert all(asha.goes_on(str(trial), 4, -trial) for trial in range(10))
 
 
 def test_a_rung_asked_again_answers_the_same() -> None:
-    asha = Asha(settings_of(1, 2), num_epochs=20)
+    asha = believing(settings_of(1, 2), num_epochs=20)
     first = asha.goes_on("a", 1, 0.5)
     assert not asha.goes_on("b", 1, 0.4)
     for name in "cdef":
@@ -77,7 +82,7 @@ def test_a_rung_asked_again_answers_the_same() -> None:
 
 
 def test_a_missed_rung_takes_the_first_report_after_it() -> None:
-    asha = Asha(settings_of(2, 2), num_epochs=20)
+    asha = believing(settings_of(2, 2), num_epochs=20)
     assert asha.goes_on("a", 3, 0.7)
     assert asha.rungs[0].scores == {"a": 0.7}
     assert not asha.goes_on("b", 5, 0.6), "it lags at epoch 2's rung; alone at epoch 4's"
@@ -85,7 +90,7 @@ def test_a_missed_rung_takes_the_first_report_after_it() -> None:
 
 
 def test_a_trial_at_its_last_epoch_is_not_ended() -> None:
-    asha = Asha(settings_of(2, 2), num_epochs=4)
+    asha = believing(settings_of(2, 2), num_epochs=4)
     assert asha.goes_on("a", 2, 0.9)
     assert asha.goes_on("b", 4, 0.1)
     assert asha.rungs[0].scores == {"a": 0.9, "b": 0.1}, "the rung that was missed learns of it"
@@ -93,10 +98,54 @@ def test_a_trial_at_its_last_epoch_is_not_ended() -> None:
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_not_finite_ends_a_trial_and_leaves_no_trace(score) -> None:
-    asha = Asha(settings_of(1, 2), num_epochs=9)
+    asha = believing(settings_of(1, 2), num_epochs=9)
     assert not asha.goes_on("a", 1, score)
     assert not asha.goes_on("a", 3, score)
     assert not any(rung.scores or rung.went_on for rung in asha.rungs)
+
+
+# The first rung proves itself -------------------------------------------------------------------
+
+
+def proving(early, late):
+    """Six trials with these scores at both rungs, then whether a seventh, the worst, goes on."""
+    asha = Asha(settings_of(1, 3), num_epochs=9)
+    for number, (first, second) in enumerate(zip(early, late, strict=True)):
+        assert asha.goes_on(str(number), 1, first), "nobody is ended before"
+        asha.goes_on(str(number), 3, second)
+    return asha.goes_on("late", 1, 0.0)
+
+
+RISING = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+
+
+def test_a_first_rung_that_ranks_as_the_second_does_ends_trials() -> None:
+    assert not proving(RISING, RISING)
+    assert not proving(RISING, [0.6, 0.7, 0.65, 0.8, 0.9, 0.85])
+
+
+def test_a_first_rung_that_tells_nothing_ends_nobody() -> None:
+    assert proving(RISING, RISING[::-1])
+    assert proving(RISING, [0.5] * 6), "all alike at the second"
+    assert proving([0.5] * 6, RISING)
+    assert proving(RISING[:5], RISING[:5]), "five are too few to tell"
+
+
+def test_the_second_rung_ends_trials_from_the_start() -> None:
+    asha = Asha(settings_of(1, 3), num_epochs=9)
+    assert asha.goes_on("a", 1, 0.5)
+    assert asha.goes_on("a", 3, 0.6)
+    assert asha.goes_on("b", 1, 0.1)
+    assert not asha.goes_on("b", 3, 0.5)
+
+
+def test_what_was_decided_before_the_first_rung_had_proved_itself_stays() -> None:
+    asha = Asha(settings_of(1, 3), num_epochs=9)
+    for number, score in enumerate(RISING):
+        asha.replay(str(number), {1: score, 2: score, 3: score}, went_on=False)
+    assert asha.replay("early", {1: 0.0}, went_on=True)
+    assert not asha.replay("late", {1: 0.0})
+    assert asha.goes_on("early", 1, 0.0)
 
 
 # Against Ray --------------------------------------------------------------------------------
@@ -168,7 +217,7 @@ def test_the_decisions_are_those_of_ray() -> None:
     num_ended = 0
     for _ in range(NUM_SEARCHES):
         settings, num_epochs, curves, turns = random_search(lot)
-        asha = Asha(settings, num_epochs=num_epochs)
+        asha = believing(settings, num_epochs=num_epochs)
         ours = list(decisions_of(asha, curves, turns))
         assert ours == list(decisions_of_ray(settings, num_epochs, curves, turns))
         num_ended += sum(not goes_on for *_, goes_on in ours)
@@ -180,7 +229,7 @@ def test_the_decisions_are_those_of_ray() -> None:
 
 def rebuilt(settings, num_epochs, done, *, is_known):
     """Rungs from the (name, epoch, score, goes_on) of `done`, as run directories have them."""
-    asha = Asha(settings, num_epochs=num_epochs)
+    asha = believing(settings, num_epochs=num_epochs)
     curves, decided = {}, {}
     for name, epoch, score, goes_on in done:
         curves.setdefault(name, {})[epoch] = score
@@ -193,7 +242,7 @@ def rebuilt(settings, num_epochs, done, *, is_known):
 
 
 def events_of(settings, num_epochs, curves, turns):
-    asha = Asha(settings, num_epochs=num_epochs)
+    asha = believing(settings, num_epochs=num_epochs)
     ended: set[str] = set()
     events = []
     for name, epoch, score in reports_of(curves, turns, ended):
@@ -237,7 +286,7 @@ def test_a_trial_that_trains_some_epochs_anew_is_decided_alike() -> None:
     lot = random.Random(3)
     for _ in range(25):
         settings, num_epochs, curves, turns = random_search(lot)
-        asha = Asha(settings, num_epochs=num_epochs)
+        asha = believing(settings, num_epochs=num_epochs)
         told: dict[str, list] = {}
         for name, epoch, score, goes_on in events_of(settings, num_epochs, curves, turns):
             for before in told.setdefault(name, [])[-lot.randint(1, 6) :]:
@@ -247,7 +296,7 @@ def test_a_trial_that_trains_some_epochs_anew_is_decided_alike() -> None:
 
 
 def test_a_pending_decision_is_made_on_what_is_known_by_now() -> None:
-    asha = Asha(settings_of(1, 2), num_epochs=9)
+    asha = believing(settings_of(1, 2), num_epochs=9)
     for name in "bcd":
         assert asha.replay(name, {1: 0.8, 2: 0.9, 3: 0.9})
     assert asha.replay("e", {1: 0.1, 2: 0.9, 3: 0.9}), "it went past epoch 1: that was decided"
@@ -257,7 +306,7 @@ def test_a_pending_decision_is_made_on_what_is_known_by_now() -> None:
 
 
 def test_a_hundred_trials_leave_a_line_a_rung_each() -> None:
-    asha = Asha(settings_of(4, 3, "asha"), num_epochs=25)
+    asha = believing(settings_of(4, 3, "asha"), num_epochs=25)
     for trial in range(100):
         for epoch in range(1, 26):
             asha.goes_on(str(trial), epoch, 0.5)

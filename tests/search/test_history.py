@@ -12,7 +12,7 @@ from harness.core.run_dir import RunDirectory
 from harness.search.control import LEDGER_FILE
 from harness.search.history import search_history
 from harness.search.leaderboard import leaderboard, trial_dirs
-from harness.search.study import distribution
+from harness.search.samplers import distribution
 from tests.search.made_search import EPOCH_S, final_auroc, make_search, make_trial
 
 PRUNED = range(3, 6)

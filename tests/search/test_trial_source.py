@@ -258,7 +258,7 @@ def test_a_changed_search_is_refused_with_what_changed_unless_accepted(tmp_path)
     )
     with pytest.raises(Exception, match="--accept-changes") as caught:
         check_plan(other, tmp_path)
-    for told in ("code.torch was '2.15.0', is '2.16.0'", "sampler was 'tpe'", "store_fingerprint"):
+    for told in ("code.torch was '2.15.0', is '2.16.0'", "sampler was 'gp'", "store_fingerprint"):
         assert told in str(caught.value)
     assert len(check_plan(other, tmp_path, accept_changes=True)) == 3
     free = plan.model_copy(update={"num_trials": 99, "keep": 1})
