@@ -15,11 +15,12 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # else `uv run pyte
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of two test processes on two cores
 
-LONG_FILES = (
-    "e2e/test_nih_sample.py", "e2e/test_quickstart.py", "test_cli.py", "test_jobs.py",
-    "tracking/test_server.py", "e2e/test_phantom_learning.py", "benchmark/test_report.py",
+RAY_FILES = (
+    "e2e/test_quickstart.py", "e2e/test_nih_sample.py", "test_cli.py", "test_jobs.py",
+    "tracking/test_server.py", "search/test_search.py", "search/test_estimate.py",
+    "search/test_ray_session.py", "test_doctor.py", "e2e/test_cli_errors.py",
 )  # fmt: skip
-"""Begun first, so that no process is left with one of them when the other has ended."""
+"""They start Ray, which takes both cores: one after the other, in one process, begun first."""
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -50,9 +51,12 @@ def toy_images(num_images: int, *, seed: int = 0) -> tuple[np.ndarray, pd.DataFr
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first, in the order of their names here; the others as they were."""
-    place = {ROOT / "tests" / name: number for number, name in enumerate(LONG_FILES)}
+    """A file of tests goes to one process as a whole, and all files of `RAY_FILES` to one."""
+    place = {ROOT / "tests" / name: number for number, name in enumerate(RAY_FILES)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+    for item in items:
+        group = "ray" if item.path in place else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
