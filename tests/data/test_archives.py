@@ -89,7 +89,9 @@ def test_a_flipped_bit_is_told_though_every_file_can_be_read(tmp_path):
     assert "CRC" in report.damage or "Error" in report.damage
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"x" * 5000)])
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive", gzip.compress(b"x" * 5000)], ids=["empty", "text", "gzip"]
+)
 def test_what_is_no_archive_is_told(tmp_path, content):
     archive = tmp_path / "images_001.tar.gz"
     archive.write_bytes(content)
