@@ -169,8 +169,11 @@ def write_measured(path: Path, speed: Speed, origin: Mapping[str, Any]) -> list[
 
 def _page(speed: Speed) -> str:
     """All but its last lines."""
-    short = [row for row in speed.rows if row.limit and row.holds is False]
-    limits = list(dict.fromkeys(f"- {row.what}: {row.limit}" for row in short))
+    limited: dict[str, list[str]] = {}
+    for row in speed.rows:
+        if row.limit and row.holds is False and row.what not in limited.get(row.limit, ()):
+            limited.setdefault(row.limit, []).append(row.what)
+    limits = [f"- {'; '.join(rows)}: {limit}" for limit, rows in limited.items()]
     if limits:
         limits = ["\nWhat limits it:\n", *limits]
     tables = [f"{markdown_table(each.headers, each.rows)}\n" for each in speed.tables]

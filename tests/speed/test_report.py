@@ -73,6 +73,12 @@ def test_what_limits_a_row_is_told_only_where_it_falls_short(tmp_path):
     assert "the disk" not in page.read_text()
 
 
+def test_rows_with_one_limit_share_a_line(tmp_path):
+    other = SLOWER.model_copy(update={"what": "writing"})
+    _, page, *_ = write_speed(tmp_path / "data", speed(SLOWER, SLOWER, other), HARDWARE)
+    assert "\n- reading; writing: the disk\n" in page.read_text()
+
+
 def test_without_a_ratio_there_is_no_picture(tmp_path):
     paths = write_speed(tmp_path / "data", speed(ALONE, ABSENT), HARDWARE)
     assert [path.suffix for path in paths] == [".json", ".md"]
