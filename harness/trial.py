@@ -265,8 +265,7 @@ def _train_network(trial: _Trial, network: Network, thrift: Thrift) -> RunRecord
         val=make_batches(store, split.val, machine, batch_size=thrift.eval_batch_size),
         metadata=seen_metadata(recipe.model.weights, split, store.manifest),
     )
-    is_thrifty = run.memory.level > 0  # each speed-up takes memory of its own
-    speedups = "none" if is_thrifty else resolve_speedups(machine)
+    speedups = resolve_speedups(machine, run.memory.level)
     means = Means(thrift, speedups=speedups, watch=trial.watch)
     trainer = Trainer(recipe, network, parts=parts, run=run, means=means)
 

@@ -120,7 +120,7 @@ def train(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     speedups: Annotated[
-        str, typer.Option(help="On a GPU: auto, none, compile, graphs or both.")
+        str, typer.Option(help="On a GPU: auto (graphs), none, compile, graphs or both.")
     ] = "auto",
     profile: Annotated[
         bool, typer.Option("--profile", help="Tell where the time of the first epoch goes.")

@@ -79,43 +79,19 @@ def tracking(out: Out = DEFAULT_OUT) -> None:
     _run("tracking", out, measure_tracking)
 
 
-def _run(name: str, out: Path, measure: "Callable[[Callable[[str], None]], Speed]") -> None:
-    """Measure, show the table, and write it into a folder."""
-    folder = out.resolve()
-    folder.mkdir(parents=True, exist_ok=True)  # minutes later is too late to learn it cannot be
-    from harness.speed.measure import describe_hardware
-    from harness.speed.report import HEADERS, write_speed
-
-    hardware = describe_hardware()
-    speed = measure(_say)
-    print_table(HEADERS, [row.cells for row in speed.rows])
-    for path in write_speed(folder / name, speed, hardware):
-        print(f"wrote {path}")
-
-
 @speed_app.command("train")
 def train(
     steps: Annotated[int, typer.Option(min=3, help="Steps of each network that are timed.")] = 20,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
-    out: Annotated[Path, typer.Option("--out", help="Folder of train.json and train.md.")] = Path(
-        "results/speed"
-    ),
+    out: Out = DEFAULT_OUT,
 ) -> None:
     """Measure what a training step and an epoch's end cost, and the same step by hand.
 
     Example: harness speed train --threads 2
     """
-    folder = _made(out)
-    from harness.speed.measure import describe_hardware
-    from harness.speed.reports import measure_reports
-    from harness.speed.train import HEADERS, MODELS, Work, compare, rows_of, write_train_report
+    from harness.speed.train import measure_train
 
-    hardware = describe_hardware()
-    works = [Work(model, num_timed=steps, threads=threads) for model in MODELS]
-    speed = compare(works, _say, measure_reports)
-    print_table(HEADERS, rows_of(speed))
-    for path in write_train_report(speed, hardware, folder):
-        print(f"wrote {path}")
+    _run("train", out, partial(measure_train, steps, threads))
 
 
 @speed_app.command("gpu")
@@ -123,9 +99,7 @@ def gpu(
     part: Annotated[
         list[str] | None, typer.Option(help="Only steps, loop, trials, compiled or compilations.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of gpu.json and gpu.md.")] = Path(
-        "results/speed"
-    ),
+    out: Out = DEFAULT_OUT,
 ) -> None:
     """Measure what one GPU makes of the training step, and which --speedups pay there.
 
@@ -147,9 +121,7 @@ def efficiency(
             envvar="HARNESS_LCBENCH", help="Folder of the surrogate. Without: beside the checkout."
         ),
     ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder of efficiency.json, .md, .png.")
-    ] = Path("results/speed"),
+    out: Out = DEFAULT_OUT,
 ) -> None:
     """Measure how many trial-epochs a search needs, and Ray's and Optuna's own ways beside it.
 
@@ -157,23 +129,26 @@ def efficiency(
     """
     from harness.speed.lcbench import lcbench_folder
 
-    folder = _made(out)
-    from harness.speed.efficiency import compare, task_set
-    from harness.speed.efficiency_page import HEADERS, rows_of, write_efficiency_report
+    folder = lcbench_folder(lcbench)
+    from harness.speed.efficiency import task_set
+    from harness.speed.efficiency_page import measure_efficiency
+
+    _run("efficiency", out, partial(measure_efficiency, folder, task_set(tasks), seeds))
+
+
+def _run(name: str, out: Path, measure: "Callable[[Callable[[str], None]], Speed]") -> None:
+    """Measure, show the table, and write it into a folder."""
+    folder = out.resolve()
+    folder.mkdir(parents=True, exist_ok=True)  # minutes later is too late to learn it cannot be
     from harness.speed.measure import describe_hardware
+    from harness.speed.report import write_speed
 
     hardware = describe_hardware()
-    found = compare(lcbench_folder(lcbench), tasks=task_set(tasks), num_seeds=seeds, tell=_say)
-    print_table(HEADERS, rows_of(found))
-    for path in write_efficiency_report(found, hardware, folder):
+    speed = measure(_say)
+    for table in speed.tables:
+        print_table(table.headers, table.rows)
+    for path in write_speed(folder / name, speed, hardware):
         print(f"wrote {path}")
-
-
-def _made(folder: Path) -> Path:
-    """The folder, made now: minutes later would be too late to learn that it cannot be."""
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _say(line: str) -> None:

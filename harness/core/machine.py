@@ -17,7 +17,7 @@ class Machine:
         num_threads: Threads of torch on the CPU; more processes than cores slow each other.
         speedups: `compile` compiles a network once per process, `graphs` makes a step one launch
             of a CUDA graph, `both` does both; numbers change by rounding, as they do from one GPU
-            to another. `auto` is `none`, until `python -m harness.speed.gpu` says that it pays.
+            to another. `auto` is `graphs` on a GPU at memory level 0, else `none`.
     """
 
     store: Path

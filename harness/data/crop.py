@@ -9,7 +9,7 @@ Axes: B images, H x W stored pixels, P = `size_px`; the filter has `NUM_TAPS` pi
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.compiled import compiled
+from harness.core.machine_code import compiled
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]

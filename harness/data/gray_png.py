@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from isal import isal_zlib
-from numba import njit
 from numpy.typing import NDArray
+
+from harness.core.machine_code import compiled
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY_8_BIT = (8, 0, 0, 0, 0)
@@ -111,7 +112,4 @@ def _undo_filters(row_HX: NDArray[np.uint8], gray_HW: NDArray[np.uint8]) -> bool
     return True
 
 
-try:
-    undo_filters = njit(cache=True, nogil=True)(_undo_filters)
-except RuntimeError:  # no folder may be written to, so every process compiles for itself
-    undo_filters = njit(nogil=True)(_undo_filters)
+undo_filters = compiled(_undo_filters)

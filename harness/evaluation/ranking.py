@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.compiled import compiled
+from harness.core.machine_code import compiled
 from harness.evaluation.metrics import (
     BoolArray,
     FloatArray,

@@ -1,6 +1,7 @@
-"""What `harness speed efficiency` writes: its table, page, figures as JSON, and picture."""
+"""What `harness speed efficiency` shows: its goals, a table of all ways, and its picture."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +13,24 @@ from harness.speed.efficiency import (
     RANDOM,
     SHARE_GOOD,
     Efficiency,
+    TaskSet,
+    compare,
     mean_cost,
 )
 from harness.speed.lcbench import DEVELOPMENT_TASKS, NUM_EPOCHS
 from harness.speed.race import BUDGET_EPOCHS, NUM_WORKERS
-from harness.speed.report import markdown_table, write_report
+from harness.speed.report import Row, Speed, Table
 
 HEADERS = (
     "way to search", "times random, development", "times random, held out", "worst task",
     "hit rate", "ask ms",
 )  # fmt: skip
 TOOLS = ("optuna", "ray", "numpy", "scipy", "onnxruntime")
+GOALS = {"gp": 5, "gp-warm": 20}
+"""Times fewer trial-epochs than random search, without and with a warm start."""
+GOAL_WORST, GOAL_HITS = 1, 0.95
 
-PAGE = """\
-# How many trial-epochs a search needs
-
-{table}
-
-![Share of searches that have found it](efficiency.png)
-
+NOTES = """\
 The tasks are {num_tasks} of LCBench's, in the surrogate of YAHPO Gym: 7 hyperparameters, curves of
 {num_epochs} epochs. A search has found it when a trial scores as the best {percent:g} % of
 {num_pool:,} configurations drawn by chance and trained to their end, before {budget:,} trial-epochs
@@ -43,36 +43,84 @@ end. Methods and settings were chosen on the development tasks
 ({development}); the others are held out. A warm start
 has the best of the {num_pool:,} configurations of each of {num_warm} other development tasks. Ray's
 rows are Ray's own classes, called as its controller calls them; ours the `Study` and `Asha` of a
-search. `ask ms` is CPU time.
+search. `ask ms` is CPU time. The picture is of the share of searches that have found it.
 """
 
 
-def rows_of(efficiency: Efficiency) -> list[list[str]]:
+def measure_efficiency(
+    folder: Path, tasks: TaskSet, num_seeds: int, tell: Callable[[str], None]
+) -> Speed:
+    """Race all ways to search on the surrogate in a folder.
+
+    Raises:
+        HarnessError: There is no surrogate.
+    """
+    return told(compare(folder, tasks=tasks, num_seeds=num_seeds, tell=tell))
+
+
+def told(efficiency: Efficiency) -> Speed:
+    """The goals, the table and the picture of known races."""
+    from harness.speed.efficiency_figure import draw  # matplotlib takes a second
+
+    return Speed(
+        title="How many trial-epochs a search needs",
+        rows=tuple(goal_rows(efficiency)),
+        notes=_notes(efficiency),
+        tools=TOOLS,
+        figures=_figures_of(efficiency),
+        more=Table(headers=HEADERS, rows=tuple(table_rows(efficiency))),
+        draw=partial(draw, efficiency),
+    )
+
+
+def goal_rows(efficiency: Efficiency) -> list[Row]:
+    """What is wanted of our own ways; of held-out tasks, where these were among the tasks."""
+    tasks, kind = _held_out(efficiency), "held-out"
+    if not tasks:
+        tasks, kind = list(efficiency.tasks), "development"
+    rows = []
+    for way in efficiency.rows:
+        goal = GOALS.get(way.way)
+        if goal is None:
+            continue
+        found: list[tuple[str, str, float | None, float]] = [
+            (f"times random search, mean over {kind} tasks", "times", way.mean(tasks), goal),
+            ("times random search, worst task", "times", way.worst, GOAL_WORST),
+            ("share of searches that have found it", "", way.hit_rate, GOAL_HITS),
+        ]
+        rows += [
+            Row(what=f"{way.title}: {what}", unit=unit, ours=value, is_rate=True, goal=wanted)
+            for what, unit, value, wanted in found
+        ]
+    return rows
+
+
+def table_rows(efficiency: Efficiency) -> list[tuple[str, ...]]:
     """The cells under `HEADERS`, a row for each way."""
-    held_out = [task for task in efficiency.tasks if task not in DEVELOPMENT_TASKS]
+    held_out = _held_out(efficiency)
     return [
-        [
+        (
             row.title,
             _shown(row.mean(DEVELOPMENT_TASKS)),
             _shown(row.mean(held_out)),
             f"{row.worst:.2f}",
             f"{row.hit_rate:.3f}",
             "-" if row.ask_ms is None else f"{row.ask_ms:.0f}",
-        ]
+        )
         for row in efficiency.rows
     ]
+
+
+def _held_out(efficiency: Efficiency) -> list[str]:
+    return [task for task in efficiency.tasks if task not in DEVELOPMENT_TASKS]
 
 
 def _shown(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def write_efficiency_report(
-    efficiency: Efficiency, hardware: Mapping[str, Any], folder: Path
-) -> list[Path]:
-    """Write `efficiency.json`, `.md` and `.png` into a folder; their paths."""
-    text = PAGE.format(
-        table=markdown_table(HEADERS, rows_of(efficiency)),
+def _notes(efficiency: Efficiency) -> str:
+    return NOTES.format(
         num_tasks=len(efficiency.tasks),
         num_epochs=NUM_EPOCHS,
         percent=100 * SHARE_GOOD,
@@ -85,28 +133,18 @@ def write_efficiency_report(
         development=", ".join(DEVELOPMENT_TASKS),
         num_warm=NUM_WARM,
     )
-    paths = write_report(
-        folder / "efficiency",
-        figures=_figures_of(efficiency),
-        text=text,
-        hardware=hardware,
-        tools=TOOLS,
-    )
-    from harness.speed.efficiency_figure import draw  # matplotlib takes a second
-
-    return [*paths, draw(efficiency, folder / "efficiency.png")]
 
 
 def _figures_of(efficiency: Efficiency) -> dict[str, Any]:
     """For the JSON: of random search what follows from its orders, which are many."""
-    rows = []
+    ways = []
     for row in efficiency.rows:
         told = row.model_dump(mode="json") | {
             "development": row.mean(DEVELOPMENT_TASKS),
-            "held_out": row.mean([t for t in efficiency.tasks if t not in DEVELOPMENT_TASKS]),
+            "held_out": row.mean(_held_out(efficiency)),
             "worst": row.worst,
         }
         if row.way == RANDOM:
             told["epochs"] = {task: mean_cost(each) for task, each in row.epochs.items()}
-        rows.append(told)
-    return {"num_seeds": efficiency.num_seeds, "tasks": efficiency.tasks, "rows": rows}
+        ways.append(told)
+    return {"num_seeds": efficiency.num_seeds, "tasks": efficiency.tasks, "ways": ways}

@@ -23,7 +23,7 @@ from harness.core.recipe import Recipe
 from harness.core.run_dir import RunDirectory
 from harness.data.batches import TOGETHER_IMAGES, Batches
 from harness.models.zoo import build_network
-from harness.speed.train import RandomStore
+from harness.speed.work import RandomStore
 from harness.training.compiled import find_compiled
 from harness.training.means import Means
 from harness.training.parts import Parts

@@ -47,7 +47,7 @@ def draw_ratios(path: Path, rows: Sequence["Row"]) -> Path:
     axes.axvline(1, color="black", lw=0.8)
     labels = [f"{row.what}, against {row.peer_name}" for row, _ in shown]
     axes.set_yticks(range(len(shown)), ["\n".join(_wrapped(label)) for label in labels])
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlabel("times as good as the peer (logarithmic)")
     axes.spines[["top", "right"]].set_visible(False)
     met = [holds for holds in COLOURS if any(row.holds is holds for row, _ in shown)]

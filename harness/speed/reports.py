@@ -1,8 +1,7 @@
-"""What telling an epoch's metrics costs those who train, and those who drive the search."""
+"""What telling Ray of an epoch's metrics costs a worker's loop; of MLflow, see `tracking`."""
 
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -13,9 +12,11 @@ from typing import Any
 
 from harness.core.files import read_json, write_json
 from harness.core.recipe import Frozen
+from harness.speed.report import Row
 
 NUM_METRICS = 20
 NUM_REPORTS = 30
+GOAL_MS = 1
 PAUSE_S = 0.05
 """Between two reports of the measured loop, in place of an epoch."""
 
@@ -26,29 +27,32 @@ class ReportSpeed(Frozen):
     Attributes:
         tune_report_ms: `tune.report` in the training loop.
         handed_ms: The same handed to the epoch writer.
-        tell_ms: What the driver's callback takes to leave word for MLflow.
-        log_batch_ms: One `log_batch` into SQLite.
     """
 
-    num_metrics: int
     tune_report_ms: float
     handed_ms: float
-    tell_ms: float
-    log_batch_ms: float
+
+    @property
+    def rows(self) -> list[Row]:
+        """What the loop waits, and the same beside `tune.report`."""
+        what = f"the loop waits for the report of an epoch's {NUM_METRICS} metrics to Ray"
+        return [
+            Row(what=what, unit="ms", ours=self.handed_ms, goal=GOAL_MS),
+            Row(
+                what=what, unit="ms", ours=self.handed_ms, peer=self.tune_report_ms,
+                peer_name="tune.report in the loop",
+            ),
+        ]  # fmt: skip
 
 
 def measure_reports() -> ReportSpeed:
-    """Report from a worker of Ray, and to MLflow in this process."""
+    """Report from a worker of Ray.
+
+    Raises:
+        HarnessError: Ray does not start.
+    """
     with tempfile.TemporaryDirectory(prefix="harness-speed-") as scratch:
-        folder = Path(scratch).resolve()
-        worker = _measure_worker(folder)
-        return ReportSpeed(
-            num_metrics=NUM_METRICS,
-            tune_report_ms=worker["direct"],
-            handed_ms=worker["handed"],
-            tell_ms=measure_tell(),
-            log_batch_ms=_measure_log_batch(folder),
-        )
+        return ReportSpeed(**_measure_worker(Path(scratch).resolve()))
 
 
 def metrics() -> dict[str, float]:
@@ -64,9 +68,6 @@ def median_ms(action: Callable[[], object], count: int, pause_s: float = 0.0) ->
         times_s.append(time.perf_counter() - began)
         time.sleep(pause_s)
     return 1000 * statistics.median(times_s[1:])
-
-
-# The worker -------------------------------------------------------------------------------------
 
 
 def _measure_worker(folder: Path) -> dict[str, float]:
@@ -94,43 +95,4 @@ def _report(config: dict[str, Any], *, folder: Path) -> None:
     direct = median_ms(lambda: tune.report(told), NUM_REPORTS, PAUSE_S)
     with EpochWriter() as writer:
         handed = median_ms(lambda: writer.start(lambda: tune.report(told)), NUM_REPORTS, PAUSE_S)
-    write_json(folder / "worker.json", {"direct": direct, "handed": handed})
-
-
-# The driver -------------------------------------------------------------------------------------
-
-
-def measure_tell() -> float:
-    """Milliseconds to leave word of an epoch while MLflow is busy with another."""
-    from harness.core.recipe import Recipe
-    from harness.core.records import EpochReport, Outcome, Status
-    from harness.core.run import Run
-    from harness.core.run_dir import RunDirectory
-    from harness.tracking.writer import News, Writer
-
-    is_over = threading.Event()
-    writer = Writer(lambda news: is_over.wait(), shown="nowhere")
-    run = Run(
-        group="speed", name="t0000", kind="trial", recipe=Recipe(),
-        directory=RunDirectory(Path(tempfile.gettempdir()) / "t0000"), values={},
-    )  # fmt: skip
-    news = News(run, Status(outcome=Outcome.RUNNING), (EpochReport(epoch=1, metrics=metrics()),))
-    try:
-        return median_ms(lambda: writer.tell(news), NUM_REPORTS)
-    finally:
-        is_over.set()
-
-
-def _measure_log_batch(folder: Path) -> float:
-    from mlflow.entities import Metric
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    run_id = client.create_run(client.create_experiment("speed")).info.run_id
-
-    def log() -> None:
-        now_ms = int(1000 * time.time())
-        points = [Metric(name, value, now_ms, 0) for name, value in metrics().items()]
-        client.log_batch(run_id, metrics=points)
-
-    return median_ms(log, NUM_REPORTS)
+    write_json(folder / "worker.json", {"tune_report_ms": direct, "handed_ms": handed})

@@ -83,6 +83,9 @@ def memory_failure(error: BaseException) -> FailureReason | None:
             return FailureReason.OUT_OF_MEMORY
         if any(text in str(error) for text in HOST_MESSAGES):
             return FailureReason.HOST_MEMORY
+        if error.__context__ is not None and "captur" in str(error):
+            # A recording was broken off by what happened before, and that it ends says only so.
+            return memory_failure(error.__context__)
     return None
 
 

@@ -22,16 +22,23 @@ def resolve_device(machine: Machine) -> torch.device:
     return torch.device("cuda" if has_gpu and machine.device != "cpu" else "cpu")
 
 
-def resolve_speedups(machine: Machine) -> Speedups:
-    """What of `torch.compile` and CUDA graphs is used; `auto` is conservative.
+def resolve_speedups(machine: Machine, memory_level: int = 0) -> Speedups:
+    """What of `torch.compile` and CUDA graphs is used; above memory level 0 nothing.
+
+    `auto` is `graphs` on a GPU: of what was measured there (results/speed/gpu.md) it alone was
+    never slower, and it costs a few steps to begin with. `compile` gains more with large batches,
+    and may take minutes before the first step. Each takes memory of its own.
 
     Raises:
         HarnessError: CUDA graphs were asked for and the device is no GPU.
     """
-    if machine.speedups == "auto":
-        return "none"
-    if machine.speedups in ("graphs", "both") and resolve_device(machine).type != "cuda":
+    has_gpu = resolve_device(machine).type == "cuda"
+    if machine.speedups in ("graphs", "both") and not has_gpu:
         raise HarnessError(f"speedups {machine.speedups}: CUDA graphs need a GPU; take none")
+    if memory_level > 0:
+        return "none"
+    if machine.speedups == "auto":
+        return "graphs" if has_gpu else "none"
     return machine.speedups
 
 

@@ -4,7 +4,7 @@ import json
 
 from PIL import Image
 
-from harness.speed.report import HEADERS, Row, Speed, write_report, write_speed
+from harness.speed.report import HEADERS, Row, Speed, Table, write_measured, write_speed
 
 HARDWARE = {"cores": 2, "cpu": "some CPU", "memory_gb": 25.0, "load_before": 0.1}
 FASTER = Row(what="work", unit="s", ours=0.5, peer=300, peer_name="peer", goal=500)
@@ -73,15 +73,45 @@ def test_what_limits_a_row_is_told_only_where_it_falls_short(tmp_path):
     assert "the disk" not in page.read_text()
 
 
+def test_rows_with_one_limit_share_a_line(tmp_path):
+    other = SLOWER.model_copy(update={"what": "writing"})
+    _, page, *_ = write_speed(tmp_path / "data", speed(SLOWER, SLOWER, other), HARDWARE)
+    assert "\n- reading; writing: the disk\n" in page.read_text()
+
+
 def test_without_a_ratio_there_is_no_picture(tmp_path):
     paths = write_speed(tmp_path / "data", speed(ALONE, ABSENT), HARDWARE)
     assert [path.suffix for path in paths] == [".json", ".md"]
 
 
-def test_a_report_needs_no_rows(tmp_path):
-    paths = write_report(
-        tmp_path / "gpu", figures={"a": 1}, text="# A page", hardware=HARDWARE, tools=["torch"]
-    )
-    assert [path.name for path in paths] == ["gpu.json", "gpu.md"]
-    assert json.loads(paths[0].read_text())["a"] == 1
-    assert paths[1].read_text().startswith("# A page\n2 cores")
+def test_a_row_without_a_figure_says_why():
+    row = Row(what="graphs", unit="s", ours=None, note="no GPU", goal=1, peer=3, peer_name="peer")
+    assert (row.ratio, row.holds) == (None, None)
+    assert row.cells == ["graphs (no GPU)", "-", "3 s (peer)", "-", "1 times", "-"]
+
+
+def test_a_ratio_of_pairs_takes_the_place_of_that_of_medians():
+    row = SLOWER.model_copy(update={"paired_ratio": 3.5})
+    assert (row.ratio, row.holds) == (3.5, True)
+
+
+def test_a_table_and_a_picture_of_its_own_are_shown(tmp_path):
+    table = Table(headers=("way", "hits"), rows=(("gp", "1.00"),))
+    more = {"more": table, "draw": lambda path: path.write_bytes(b"drawn")}
+    paths = write_speed(tmp_path / "data", speed(FASTER).model_copy(update=more), HARDWARE)
+    assert paths[2].read_bytes() == b"drawn"
+    assert "\n\n| way | hits |\n| --- | ---: |\n| gp | 1.00 |\n\n" in paths[1].read_text()
+
+
+def test_without_matplotlib_there_is_no_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.speed.report.find_spec", lambda name: None)
+    paths = write_speed(tmp_path / "data", speed(FASTER), HARDWARE)
+    assert [path.suffix for path in paths] == [".json", ".md"]
+
+
+def test_what_was_measured_elsewhere_keeps_its_origin(tmp_path):
+    first = json.loads(write_speed(tmp_path / "data", speed(FASTER), HARDWARE)[0].read_text())
+    origin = first | {"git_commit": "abc", "git_dirty": False, "at": "then"}
+    told, page, _ = write_measured(tmp_path / "data", speed(FASTER), origin)
+    assert "commit abc; then." in page.read_text()
+    assert json.loads(told.read_text())["git_commit"] == "abc"

@@ -22,6 +22,22 @@ def error_of(action) -> Exception:
     raise AssertionError("it succeeded")
 
 
+def ended_by(error: Exception, message: str) -> Exception:
+    """What is raised where a recording ends because of `error`, as `torch.cuda.graph` does."""
+
+    def record() -> None:
+        try:
+            raise error
+        finally:
+            raise RuntimeError(message)
+
+    return error_of(record)
+
+
+FULL_GPU = torch.OutOfMemoryError("CUDA out of memory")
+BROKEN_OFF = "CUDA error: operation failed due to a previous error during capture"
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -34,6 +50,11 @@ def error_of(action) -> Exception:
         (torch.OutOfMemoryError("CUDA out of memory"), FailureReason.OUT_OF_MEMORY),
         (RuntimeError("CUDA error: out of memory\nhint"), FailureReason.OUT_OF_MEMORY),
         (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling"), FailureReason.OUT_OF_MEMORY),
+        (ended_by(FULL_GPU, BROKEN_OFF), FailureReason.OUT_OF_MEMORY),
+        (ended_by(FULL_GPU, "Invalid capture."), FailureReason.OUT_OF_MEMORY),
+        (ended_by(ValueError("x"), BROKEN_OFF), None),
+        (ended_by(FULL_GPU, "a fault while it was told"), None),
+        (RuntimeError(BROKEN_OFF), None),
         (error_of(lambda: torch.ones(2) @ torch.ones(3)), None),
         (OSError(errno.ENOSPC, "No space left"), None),
         (ValueError("not enough memory"), None),

@@ -12,10 +12,10 @@ N images, T x T cells of a thumbnail, D = T x T, W words of a hash.
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.machine_code import compiled
 from harness.core.seeds import derive_seed
 
 MIN_SIMILARITY = 0.8
@@ -114,7 +114,7 @@ def near_pairs(
     return np.concatenate(pairs)
 
 
-@numba.njit(cache=True)
+@compiled
 def bits_apart(hash_W: NDArray[np.uint64], hash_WB: NDArray[np.uint64]) -> NDArray[np.int16]:
     """In how many bits each of B hashes differs from one."""
     num_bits_B = np.zeros(hash_WB.shape[1], np.int16)
@@ -124,7 +124,7 @@ def bits_apart(hash_W: NDArray[np.uint64], hash_WB: NDArray[np.uint64]) -> NDArr
     return num_bits_B
 
 
-@numba.njit(cache=True)
+@compiled
 def _num_ones(word: np.uint64) -> np.uint64:
     """Bits that are set in a uint64, in the form that compilers know for one instruction."""
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from harness.core.compiled import compiled
+from harness.core.machine_code import compiled
 
 
 def _ratios(top_N, bottom):
