@@ -26,7 +26,7 @@ from harness.data.batches import Batches, LabelledImages
 from harness.models.seen import seen_metadata
 from harness.models.zoo import Network
 from harness.training.means import Means
-from harness.training.runtime import describe_device, num_threads, resolve_device
+from harness.training.runtime import describe_device, num_threads, resolve_device, resolve_speedups
 from harness.training.thrift import Thrift
 from harness.training.trainer import Parts, Trainer
 from harness.trial import as_predictions, build, open_data
@@ -105,7 +105,8 @@ def _measure(recipe: Recipe, machine: Machine, run: RunDirectory) -> Pace:
     val = FirstBatches(store, val_N, batch_size=thrift.eval_batch_size, device=device)
     train.limit_s, val.limit_s = TRAIN_S, VAL_S
     metadata = seen_metadata(recipe.model.weights, split, store.manifest)
-    save_s = _fit(recipe, network, Parts(train, val, metadata), run, thrift)
+    means = Means(thrift, speedups=resolve_speedups(machine))
+    save_s = _fit(recipe, network, Parts(train, val, metadata), run, means)
     scores_NL = np.random.default_rng(0).random((len(split.val), len(store.findings)))
     as_predictions(scores_NL, store, split.val).save(run.predictions_file("val"))
     return Pace(
@@ -123,9 +124,7 @@ def _measure(recipe: Recipe, machine: Machine, run: RunDirectory) -> Pace:
     )
 
 
-def _fit(
-    recipe: Recipe, network: Network, parts: Parts, run: RunDirectory, thrift: Thrift
-) -> float:
+def _fit(recipe: Recipe, network: Network, parts: Parts, run: RunDirectory, means: Means) -> float:
     """Train an epoch of the few batches; seconds from its last batch until all is on disk."""
     ended_s: list[float] = []
 
@@ -135,7 +134,7 @@ def _fit(
     def keep_scores(score_NL: NDArray[np.float32]) -> None: ...
 
     one_epoch = recipe.with_values({"train.epochs": 1})
-    trainer = Trainer(one_epoch, network, parts=parts, run=run, means=Means(thrift))
+    trainer = Trainer(one_epoch, network, parts=parts, run=run, means=means)
     trainer.fit(report, keep_scores)
     assert isinstance(parts.val, FirstBatches)
     return ended_s[0] - parts.val.end_s
