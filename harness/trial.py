@@ -48,6 +48,7 @@ from harness.training.parts import (
     open_data,
     open_test,
 )
+from harness.training.predict import predict
 from harness.training.runtime import (
     describe_device,
     num_threads,
@@ -55,7 +56,7 @@ from harness.training.runtime import (
     resolve_speedups,
 )
 from harness.training.thrift import Thrift, free_memory
-from harness.training.trainer import Progress, Trainer, predict
+from harness.training.trainer import Progress, Trainer
 
 LOCK_WAIT_S = 60.0
 """How long a run waits for the process that made it before and is dying."""

@@ -81,6 +81,7 @@ def test_train_tells_each_epoch_and_goes_on(harness, toy_store):
     assert [line.split()[1] for line in out.splitlines()[:2]] == ["1/2", "2/2"]
     run = RunDirectory(Path("run").resolve())
     assert run.record.recipe.seed == 5
+    assert run.store == toy_store.path
     assert f"kept epoch {run.record.best_epoch}: val AUROC" in out
     code, again, _ = harness(*words, "--set", "train.epochs=2", "--seed", 5)
     assert (code, again.splitlines()) == (0, out.splitlines()[2:])

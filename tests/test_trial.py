@@ -315,7 +315,7 @@ def test_test_is_scored_once_with_the_frozen_thresholds(finished, machine, toy_s
 
 
 def test_the_kept_weights_give_the_kept_predictions(finished, machine, toy_store):
-    from harness.training.trainer import predict
+    from harness.training.predict import predict
     from harness.trial import as_predictions, build, make_batches
 
     network = build(finished.recipe, machine)

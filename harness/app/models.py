@@ -68,7 +68,7 @@ class Model:
         return _ask(
             lambda: grad_cam(
                 classifier.network,
-                np.array(classifier.square(radiograph)),  # torch wants to be able to write
+                classifier.square(radiograph),
                 index,
                 classifier.recipe,
             )

@@ -21,9 +21,9 @@ from harness.data.radiograph import Radiograph
 from harness.evaluation.temperature import apply_temperature
 from harness.models.zoo import Network, build_network
 from harness.training.checkpoint import load_weights
+from harness.training.predict import predict
 from harness.training.runtime import resolve_device
 from harness.training.thrift import EVAL_BATCH_SIZE
-from harness.training.trainer import predict
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,6 +133,7 @@ def train(
     """
     from harness.core.machine import Machine
     from harness.core.records import EpochReport
+    from harness.core.run_dir import RunDirectory
 
     means = speedups_of(speedups)
     chosen = space_of(space, {})
@@ -156,6 +157,7 @@ def train(
     seen = Profile(out.resolve())
     watch = seen.watch if profile else unwatched
     record = run_trial(recipe, machine, out.resolve(), report, watch=watch)
+    RunDirectory(out.resolve()).write_store(images.path)  # where `promote` and `explain` look
     score = record.val.macro["auroc"]
     shown = "-" if score is None else f"{score:.4f}"
     print(f"kept epoch {record.best_epoch}: val AUROC {shown}\nwrote {out.resolve()}")

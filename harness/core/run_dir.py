@@ -41,6 +41,12 @@ class FrozenThresholds(Frozen):
     thresholds: dict[str, float | None] = Field(default_factory=dict)
 
 
+class StorePlace(Frozen):
+    """What `store.json` holds."""
+
+    path: Path
+
+
 class RunDirectory:
     """One run's folder. Readers get None for what has not been written yet.
 
@@ -115,6 +121,12 @@ class RunDirectory:
         return frozen.thresholds if frozen else None
 
     @property
+    def store(self) -> Path | None:
+        """Where the image store lay; None for a run of a search, which knows it."""
+        place = self._read("store.json", StorePlace)
+        return place.path if place else None
+
+    @property
     def test_evaluation(self) -> Evaluation | None:
         return self._read("test.json", Evaluation)
 
@@ -167,6 +179,9 @@ class RunDirectory:
 
     def write_test_evaluation(self, evaluation: Evaluation) -> None:
         write_json(self.path / "test.json", evaluation.model_dump(mode="json"))
+
+    def write_store(self, path: Path) -> None:
+        write_json(self.path / "store.json", StorePlace(path=path).model_dump(mode="json"))
 
     def write_thresholds(self, rule: str, thresholds: dict[str, float | None]) -> None:
         frozen = FrozenThresholds(rule=rule, thresholds=thresholds)

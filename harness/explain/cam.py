@@ -45,8 +45,7 @@ def grad_cam(
         (H, W) in [0, 1], the highest value 1; 0 outside of what the network is shown, and
         everywhere where nothing speaks for the finding.
     """
-    image_1HW = np.ascontiguousarray(square_HW)[None]
-    return grad_cams(network, image_1HW, [finding], recipe, layer=layer).heat_BHW[0]
+    return grad_cams(network, square_HW[None], [finding], recipe, layer=layer).heat_BHW[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +77,7 @@ def grad_cams(
 ) -> Cams:
     """As `grad_cam`, of several images, and of each its own finding."""
     data, chosen = recipe.data, cam_layer(network.backbone, layer)
-    image_B1HW = torch.from_numpy(square_BHW)[:, None].to(network.mean.device)
+    image_B1HW = torch.tensor(square_BHW)[:, None].to(network.mean.device)  # may be read-only
     cell_BGK = cells(network, eval_cut(image_B1HW, data), finding_B, layer=chosen)
     heat_BHW = whole_image(cell_BGK, data, size_px=square_BHW.shape[-1], axis=chosen.axis)
     return Cams(

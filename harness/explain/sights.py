@@ -19,7 +19,7 @@ from harness.core.provenance import sources_sha256
 from harness.core.recipe import Recipe
 from harness.core.records import RunRecord
 from harness.core.run_dir import RunDirectory
-from harness.data.store import BOX_COLUMNS
+from harness.data.store import BOX_COLUMNS, ImageStore
 from harness.explain.cam import Cams, grad_cams
 from harness.explain.explanations import Box, Explanations, Part, Sight, read_explanations
 from harness.explain.layers import cam_layer
@@ -128,6 +128,13 @@ def _open_boxed(run: RunDirectory, record: RunRecord, machine: Machine, part: Pa
             f"{record.recipe.data.split!r} has a box; take the other --part"
         )
     return boxed
+
+
+def has_boxes(store: ImageStore, row_N: NDArray[np.integer[Any]]) -> bool:
+    """True where one of some rows has a box of a finding; which one, is not told."""
+    of_finding = store.boxes["finding"].isin(store.findings)
+    boxed = store.boxes["image"][of_finding]
+    return bool(store.table["image"].iloc[row_N].isin(boxed).any())
 
 
 def boxed_of(store: StoreRows, row_N: NDArray[np.integer[Any]]) -> Boxed:

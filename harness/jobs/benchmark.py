@@ -97,9 +97,9 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, entered: Entered = Entered()
         )
 
         def finish() -> None:
-            if plan.statistics.boxes and len(images.boxes):
+            if plan.statistics.boxes:
                 machine = Machine(store=images.path, num_threads=place.resources.cpus)
-                explain_final_runs(runs, machine, place.console)
+                explain_final_runs(runs, images, machine, place.console)
             collect_looks(place.results, [run.directory.path for run in runs])
             if is_current(folder):
                 return

@@ -1,6 +1,6 @@
 """`explain`: where a finished run looks, held against the boxes of its store."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from harness.data.store import ImageStore
 from harness.explain.cam import grad_cams
 from harness.explain.explanations import Explanations, Part, explanations_file
 from harness.explain.sheet import Seen, SheetHeading, choose_sights, picture_sheet
-from harness.explain.sights import Progress, explain_run, ignore
+from harness.explain.sights import Progress, explain_run, has_boxes, ignore
 from harness.models.seen import contamination
 from harness.trial import finished, trained_network
 
@@ -118,14 +118,34 @@ def _sheet(
     )
 
 
-def explain_final_runs(runs: Sequence[Run], machine: Machine, console: Console) -> None:
+def explain_final_runs(
+    runs: Sequence[Run], images: ImageStore, machine: Machine, console: Console
+) -> None:
     """Hold the maps of a benchmark's scored runs against the boxes of test, where there are any.
 
-    A run whose weights are not here is left out, and its row says so.
+    A run whose weights are not here, or whose network has no map, is left out, and its row says so.
+    Interrupted and called again, it goes on with the run that it was at.
     """
-    scored = [run.directory for run in runs if run.directory.test_evaluation]
-    here = [run for run in scored if run.best_weights.exists()]
+    scored = [run for run in runs if run.directory.test_evaluation]
+    here = [run for run in scored if run.directory.best_weights.exists()]
+    if not here or not has_boxes(images, make_split(images, here[0].recipe.data.split).test):
+        return
     with console.status("looking where the networks look") as shown:
         for number, run in enumerate(here, start=1):
-            shown.update(f"looking where the networks look: run {number} of {len(here)}")
-            explain_run(run, machine, "test")
+            place = f"[{number}/{len(here)}]  {run.name}"
+            progress = _told(console, place, shown.update)
+            try:
+                explain_run(run.directory, machine, "test", progress=progress)
+            except HarnessError as error:
+                console.print(f"{place}  no maps: {error}", soft_wrap=True)
+
+
+def _told(console: Console, place: str, show: Callable[[str], None]) -> Progress:
+    """Progress in the status line, and a line that stays of each run whose maps had to be made."""
+
+    def move(done: int, total: int) -> None:
+        show(f"{place}  looking where it looks: {done} of {total} boxes")
+        if done == total:
+            console.print(f"{place}  looked at {total} boxes of test", soft_wrap=True)
+
+    return move

@@ -68,8 +68,8 @@ def store_of(found: FoundRun, results: Path, given: Path | None = None) -> Path:
     """The image store that a run was trained on, by its fingerprint.
 
     Args:
-        given: Where somebody says that it lies; else it is looked for where the run's search says
-            and in the results folder.
+        given: Where somebody says that it lies; else it is looked for where the run or its search
+            says and in the results folder.
 
     Raises:
         HarnessError: It is not there, or another store is.
@@ -118,7 +118,9 @@ def _begins(run: FoundRun, word: str) -> bool:
 
 
 def _known_stores(found: FoundRun, results: Path) -> Iterator[Path]:
-    """Where the run's search, or those of its benchmark, had it; then the results' own stores."""
+    """Where the run, its search or those of its benchmark had it; then the results' own stores."""
+    if (own := found.directory.store) is not None:
+        yield own
     searches = [found.group] if found.group else []
     if found.group and (results / found.group / COMPARISON_FILE).is_file():
         searches += list(Comparison.read(results / found.group).searches)

@@ -9,7 +9,8 @@ from harness.bundle.write import Progress, check_finished, ignore, write_bundle
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
 from harness.jobs.find_run import find_run, store_of
-from harness.tracking.registry import PromotedModel, find_promoted, has_files, register, set_alias
+from harness.tracking.new_version import register
+from harness.tracking.registry import PromotedModel, find_promoted, has_files, set_alias
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,11 @@
 """The MLflow model registry: which models were promoted, and the bundles that lie in it.
 
-A version is made once for a run and its weights; to promote it again moves the alias.
+`new_version` makes the versions.
 """
 
 import re
-import shutil
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,32 +15,23 @@ from urllib.parse import unquote, urlsplit
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types.schema import ColSpec, Schema
 
-from harness.bundle.bundle import BUNDLE_FILE, NOT_A_DEVICE, Bundle
+from harness.bundle.bundle import BUNDLE_FILE, Bundle
 from harness.bundle.classifier import Classifier
 from harness.core.errors import HarnessError, did_you_mean
-from harness.tracking import contents
 from harness.tracking.store import (
-    RESULTS_ID,
     Store,
     database_of,
     find_store,
     has_store,
-    open_store,
     store_uri,
     told_in_one_line,
 )
 
 URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
-BUNDLE_DIR = "bundle"
 CHAMPION = "champion"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 RUN_ID, WEIGHTS, RUN_NAME = "harness.run_id", "harness.weights_sha256", "harness.run"
 """Tags of a version: its run's id, the hash of its weights, and the run's name."""
-SERVED = ("torch", "timm", "numpy", "pandas", "pillow", "pydicom", "pydantic", "safetensors")
-"""What serving needs beside this package, at the versions that are installed."""
 PAGE = 200
 
 
@@ -68,6 +57,18 @@ class PromotedModel:
         place = f"@{self.aliases[0]}" if self.aliases else f"/{self.version}"
         return f"models:/{self.name}{place}"
 
+    @classmethod
+    def of(cls, version: ModelVersion, aliases: Mapping[int, tuple[str, ...]]) -> "PromotedModel":
+        """As MLflow has it; `aliases` by version."""
+        moment = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
+        return cls(
+            name=version.name,
+            version=int(version.version),
+            aliases=aliases.get(int(version.version), ()),
+            run=version.tags.get(RUN_NAME, ""),
+            created=moment.isoformat(timespec="seconds"),
+        )
+
 
 def promoted_models(results: Path, uri: str | None = None) -> list[PromotedModel]:
     """All versions that `harness promote` made, newest first; none where there is no store.
@@ -80,7 +81,7 @@ def promoted_models(results: Path, uri: str | None = None) -> list[PromotedModel
     store = find_store(results, uri)
     with told_in_one_line(store_uri(results, uri)):
         found = [
-            (version.creation_timestamp, _promoted(version, _aliases(store, version.name)))
+            (version.creation_timestamp, PromotedModel.of(version, _aliases(store, version.name)))
             for version in _pages(store.client.search_model_versions)
             if RUN_ID in version.tags
         ]
@@ -97,40 +98,8 @@ def find_promoted(
     with told_in_one_line(store_uri(results, uri)):
         for version in _versions(store, name):
             if (version.tags.get(RUN_ID), version.tags.get(WEIGHTS)) == (run_id, weights_sha256):
-                return _promoted(version, _aliases(store, name))
+                return PromotedModel.of(version, _aliases(store, name))
     return None
-
-
-def register(
-    bundle: Bundle, *, group: str, results: Path, name: str, uri: str | None = None
-) -> PromotedModel:
-    """Make a version of the model `name` from a bundle, on the page of its run in MLflow.
-
-    Args:
-        group: The search or benchmark of the run; without, a page is made for it.
-
-    Raises:
-        HarnessError: The store does not answer, or refuses, or no model can have the name.
-    """
-    if not NAME.fullmatch(name):
-        raise HarnessError(
-            f"{name!r} cannot name a model: give --name, of letters, digits, '_', '.' and '-'"
-        )
-    store, facts = open_store(results, uri), bundle.facts
-    with told_in_one_line(store_uri(results, uri)), tempfile.TemporaryDirectory() as scratch:
-        page = _page_of(store, bundle, group)
-        place = f"model-{facts.weights_sha256[:12]}"
-        _save_model(bundle, Path(scratch) / place)
-        store.client.log_artifacts(page, str(Path(scratch) / place), artifact_path=place)
-        _make_model(store, name)
-        version = store.client.create_model_version(
-            name,
-            source=f"{store.client.get_run(page).info.artifact_uri}/{place}",
-            run_id=page,
-            tags={RUN_ID: facts.run_id, WEIGHTS: facts.weights_sha256, RUN_NAME: facts.name},
-            description=f"{facts.name}. {NOT_A_DEVICE}",
-        )
-        return _promoted(version, {})
 
 
 def set_alias(
@@ -205,63 +174,6 @@ def _newest_champion(results: Path, uri: str | None) -> str:
     )
 
 
-# Making a version -----------------------------------------------------------------------------
-
-
-def _save_model(bundle: Bundle, path: Path) -> None:
-    """A folder that MLflow loads and serves."""
-    columns = [
-        ColSpec(kind, f"{what}/{finding}")
-        for finding in bundle.findings
-        for what, kind in (("score", "double"), ("probability", "double"), ("flag", "boolean"))
-    ]
-    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of examples that are missing: the signature is written
-        copy = Path(scratch) / BUNDLE_DIR  # MLflow keeps a folder under its own name
-        shutil.copytree(bundle.folder, copy)
-        mlflow.pyfunc.save_model(
-            path,
-            python_model=str(Path(__file__).with_name("served_model.py")),
-            artifacts={"bundle": str(copy)},
-            signature=ModelSignature(
-                inputs=Schema([ColSpec("string", "image")]), outputs=Schema(columns)
-            ),
-            pip_requirements=[f"mlflow=={mlflow.__version__}", *_installed(SERVED)],
-            metadata={"run": bundle.name, "run_id": bundle.facts.run_id},
-        )
-
-
-def _installed(names: tuple[str, ...]) -> list[str]:
-    from importlib.metadata import version
-
-    return [f"{name}=={version(name).partition('+')[0]}" for name in names]
-
-
-def _page_of(store: Store, bundle: Bundle, group: str) -> str:
-    """Id of the run's page in MLflow: its own, or one that is made for it."""
-    facts, name = bundle.facts, bundle.name.rpartition("/")[2]
-    wanted = f"tags.{RUN_ID} = '{facts.run_id}'"
-    if group:
-        wanted = contents.run_filter(group, name)
-    for run in store.search(wanted, order_by="start_time DESC"):
-        if store.owns(run):
-            return str(run.info.run_id)
-    tags = {"harness.kind": "promotion", RUN_NAME: name, RUN_ID: facts.run_id}
-    tags |= {"harness.model": bundle.recipe.model.name} | contents.provenance_tags(facts.provenance)
-    tags |= {RESULTS_ID: store.results_id} if store.results_id else {}
-    made = store.client.create_run(store.experiment_id, tags=tags, run_name=name)
-    store.client.set_terminated(made.info.run_id, "FINISHED")
-    return str(made.info.run_id)
-
-
-def _make_model(store: Store, name: str) -> None:
-    try:
-        store.client.create_registered_model(name, description=NOT_A_DEVICE)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-
-
 # Finding versions -----------------------------------------------------------------------------
 
 
@@ -287,17 +199,6 @@ def _aliases(store: Store, name: str) -> dict[int, tuple[str, ...]]:
     for alias, version in sorted(store.client.get_registered_model(name).aliases.items()):
         found[int(version)] = (*found.get(int(version), ()), alias)
     return found
-
-
-def _promoted(version: ModelVersion, aliases: dict[int, tuple[str, ...]]) -> PromotedModel:
-    moment = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
-    return PromotedModel(
-        name=version.name,
-        version=int(version.version),
-        aliases=aliases.get(int(version.version), ()),
-        run=version.tags.get(RUN_NAME, ""),
-        created=moment.isoformat(timespec="seconds"),
-    )
 
 
 def _version_of(store: Store, model_uri: str, parts: re.Match[str]) -> ModelVersion:

@@ -7,7 +7,6 @@ run that continues from a checkpoint draws what it would have drawn.
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -25,14 +24,11 @@ from harness.core.recipe import Recipe
 from harness.core.records import EpochReport
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
-from harness.data.augment import eval_cut
-from harness.data.batches import Batches
 from harness.evaluation.metrics import macro_auroc
 from harness.models.zoo import Network
 from harness.training.checkpoint import load_checkpoint, num_bytes, save_checkpoint, save_weights
 from harness.training.compiled import compiled
 from harness.training.epoch_writer import EpochWriter
-from harness.training.failures import memory_failure
 from harness.training.fast_step import build_step
 from harness.training.feed import shown
 from harness.training.losses import build_loss
@@ -45,9 +41,10 @@ from harness.training.optim import (
     lay_out_as_weights,
 )
 from harness.training.parts import Parts
-from harness.training.runtime import autocast, seeded
+from harness.training.predict import predict
+from harness.training.runtime import seeded
 from harness.training.snapshot import Snapshot
-from harness.training.thrift import free_memory, recompute_activations
+from harness.training.thrift import recompute_activations
 
 log = logging.getLogger(__name__)
 
@@ -291,45 +288,3 @@ class Trainer:
 
     def _seed(self, use: str, epoch: int) -> int:
         return derive_seed(self.recipe.seed, use, epoch)
-
-
-@torch.inference_mode()
-def predict(
-    network: Network,
-    batches: Batches,
-    recipe: Recipe,
-    *,
-    after_batch: Callable[[], None] = lambda: None,
-) -> tuple[Tensor, Tensor]:
-    """(logit_NL, label_NL), float32 on the CPU, in the order of the batches.
-
-    Images do not influence each other here, so a batch that does not fit is cut until it does.
-    """
-    network.eval()
-    logits, labels = [], []
-    num_at_once = batches.batch_size
-    for image_B1HW, label_BL in batches.epoch(0):
-        while (logit_BL := _logits(network, image_B1HW, recipe, num_at_once)) is None:
-            num_at_once = math.ceil(num_at_once / 2)
-            free_memory()
-            log.info("evaluation goes on with %d images at once", num_at_once)
-        logits.append(logit_BL)
-        labels.append(label_BL)
-        after_batch()
-    return torch.cat(logits).cpu(), torch.cat(labels).cpu()
-
-
-def _logits(
-    network: Network, image_B1HW: Tensor, recipe: Recipe, num_at_once: int
-) -> Tensor | None:
-    """Logits (B, L); None where `num_at_once` images, and more than one, do not fit."""
-    logits = []
-    try:
-        for image in image_B1HW.split(num_at_once):
-            with autocast(image.device):
-                logits.append(network(eval_cut(image, recipe.data)).float())
-    except Exception as error:
-        if memory_failure(error) is None or num_at_once == 1:
-            raise
-        return None
-    return torch.cat(logits)

@@ -75,10 +75,11 @@ def test_files_have_the_names_that_the_design_gives_them(run) -> None:
     run.write_record(RECORD)
     run.write_thresholds("f1", {})
     run.write_test_evaluation(EVALUATION)
+    run.write_store(Path("/data/stores/nih-256"))
     run.append_epoch(report(1))
     assert {path.name for path in run.path.iterdir()} == {
         "status.json", "recipe.json", "provenance.json", "record.json", "thresholds.json",
-        "test.json", "metrics.jsonl",
+        "test.json", "store.json", "metrics.jsonl",
     }  # fmt: skip
     assert run.checkpoint.name == "last.ckpt"
     assert run.best_weights.name == "best.safetensors"
@@ -135,6 +136,7 @@ def test_an_epoch_counts_from_one() -> None:
         ("metrics.jsonl", lambda run: run.epochs),
         ("thresholds.json", lambda run: run.thresholds),
         ("test.json", lambda run: run.test_evaluation),
+        ("store.json", lambda run: run.store),
     ],
 )
 @pytest.mark.parametrize("content", [b'{"outcome": ', b'"words"\n', b'{"seeds": 1}\n', b"\xff\n"])

@@ -166,6 +166,14 @@ def test_again_gives_the_same_and_another_finding_another_map(densenet: Network)
     assert len({each.tobytes() for each in maps}) > 10  # but for those of zeros
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_image_that_may_not_be_written_to_is_left_alone(densenet: Network) -> None:
+    square_HW = np.zeros((64, 64), dtype=np.uint8)
+    square_HW.setflags(write=False)
+    recipe = recipe_of(DataRecipe(resize_px=64, input_px=64))
+    assert grad_cam(densenet, square_HW, 0, recipe).shape == (64, 64)
+
+
 def test_where_nothing_speaks_for_a_finding_the_map_is_0() -> None:
     network = Network(Linear(num_channels=1), weights_note="")
     nn.init.ones_(network.backbone.features.weight)

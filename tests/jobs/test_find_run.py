@@ -82,6 +82,17 @@ def test_the_store_is_looked_for_in_the_results(results, trained_results):
     assert store_of(found, results) == results / "stores" / "mine"
 
 
+def test_a_run_of_its_own_says_where_its_store_is(results, trained_results, tmp_path):
+    copy(results / "searches" / "dannynet" / "t0001-abcdef", tmp_path / "mine", seed=5)
+    found = find_run(str(tmp_path / "mine"), results)
+    assert found.directory.store is None
+    found.directory.write_store(trained_results.parent / "store")
+    assert store_of(found, results) == trained_results.parent / "store"
+    found.directory.write_store(tmp_path / "gone")
+    with pytest.raises(HarnessError, match="say where it lies: --data STORE"):
+        store_of(found, results)
+
+
 def test_a_store_that_is_given_must_be_the_runs_own(results, trained_results, toy_store):
     found = find_run("t0001", results)
     own = trained_results.parent / "store"

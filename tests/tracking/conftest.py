@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.bundle.bundle import Bundle
 from harness.core.predictions import Predictions
 from harness.core.recipe import Recipe
 from harness.core.records import EpochReport, Outcome, Provenance, RunRecord, Status
@@ -37,6 +38,11 @@ def results(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatc
     folder.mkdir()
     shutil.copyfile(empty_database, folder / "mlflow.db")
     return folder
+
+
+@pytest.fixture
+def bundle(bundle_dir: Path) -> Bundle:
+    return Bundle.read(bundle_dir)
 
 
 @pytest.fixture

@@ -1,37 +1,23 @@
-"""The registry: versions, aliases, and the bundles in it, loaded without a pickle."""
+"""The registry: versions, aliases, and the bundles in it."""
 
-import base64
-import io
 import shutil
 
-import mlflow
-import numpy as np
-import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from PIL import Image
 
 from harness.bundle.bundle import Bundle
-from harness.bundle.classifier import Classifier
 from harness.core.errors import HarnessError
 from harness.core.files import read_json, write_json
-from harness.data.radiograph import read_radiograph
+from harness.tracking.new_version import register
 from harness.tracking.registry import (
     fetch_bundle,
     find_promoted,
     has_files,
     open_classifier,
     promoted_models,
-    register,
     set_alias,
 )
 from harness.tracking.store import store_uri
-
-
-@pytest.fixture
-def bundle(bundle_dir):
-    return Bundle.read(bundle_dir)
 
 
 @pytest.fixture
@@ -99,42 +85,6 @@ def _check_page(lab):
     assert run.data.tags["harness.run"] == "other"
 
 
-def test_a_model_is_loaded_and_answers_where_pickles_are_forbidden(lab, bundle, monkeypatch):
-    set_alias(register(bundle, group="", results=lab, name="dannynet"), "champion", results=lab)
-    artifacts = [path for path in (lab / "mlartifacts").rglob("*") if path.is_file()]
-    assert artifacts
-    assert not [path for path in artifacts if path.suffix in (".pkl", ".pickle", ".pth", ".pt")]
-    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(store_uri(lab))
-    try:
-        model = mlflow.pyfunc.load_model("models:/dannynet@champion")
-    finally:
-        mlflow.set_tracking_uri(before)
-    files = [_file(seed) for seed in range(3)]
-    answers = [Classifier.of(bundle).answer(read_radiograph(file)) for file in files]
-    asked = pd.DataFrame({"image": [base64.b64encode(file).decode() for file in files]})
-    found = model.predict(asked)
-    assert len(found.columns) == 3 * 14
-    for column, finding in enumerate(bundle.findings):
-        score_N = np.array([one.score_L[column] for one in answers])
-        assert found[f"score/{finding}"].to_numpy() == pytest.approx(score_N, abs=1e-6)
-        probability_N = np.array([one.probability_L[column] for one in answers])
-        assert found[f"probability/{finding}"].to_numpy() == pytest.approx(probability_N, abs=1e-6)
-        flags = [bool(one.is_flagged_L[column]) for one in answers]
-        assert found[f"flag/{finding}"].tolist() == flags
-    for text, told in (("?", "image 0: not base64"), ("aGVsbG8=", "image 0: not an image")):
-        with pytest.raises(MlflowException, match=told):
-            model.predict(pd.DataFrame({"image": [text]}))
-
-
-def _file(seed: int) -> bytes:
-    stream = io.BytesIO()
-    noise = np.random.default_rng(seed).integers(0, 256, (80, 80), dtype=np.uint8)
-    Image.fromarray(noise).save(stream, "PNG")
-    return stream.getvalue()
-
-
 def test_without_a_store_nothing_is_promoted(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert promoted_models(tmp_path) == []
@@ -144,13 +94,6 @@ def test_without_a_store_nothing_is_promoted(tmp_path, monkeypatch):
     with pytest.raises(HarnessError, match="no promoted model in"):
         open_classifier(None, tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_name_that_no_uri_could_hold_is_refused(lab, bundle):
-    for name in ("a/b", "a@b", "a:b", "", "x" * 101):
-        with pytest.raises(HarnessError, match="cannot name a model: give --name"):
-            register(bundle, group="", results=lab, name=name)
-    assert promoted_models(lab) == []
 
 
 def test_files_that_are_gone_are_told_of(lab, bundle):

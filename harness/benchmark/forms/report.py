@@ -13,17 +13,15 @@ from harness.benchmark.forms.comparison import (
     p_table,
 )
 from harness.benchmark.forms.detail import (
-    budget_table,
     calibration_table,
-    change_table,
     cost_table,
     run_table,
-    search_table,
     seed_table,
     threshold_table,
 )
 from harness.benchmark.forms.localisation import localisation_tables
 from harness.benchmark.forms.reference import published_tables, reproduction_tables
+from harness.benchmark.forms.searches import budget_table, change_table, search_table
 from harness.benchmark.forms.subgroups import subgroup_tables
 from harness.benchmark.forms.tables import (
     GAP,

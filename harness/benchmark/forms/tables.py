@@ -7,6 +7,7 @@ the form, and control characters, which no form can show, become blanks.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from statistics import fmean, stdev
 
 from harness.benchmark.measures import MEASURES, Measure
 from harness.benchmark.results import (
@@ -131,6 +132,14 @@ def estimate(value: Estimate | None, *, has_sd: bool = True, is_signed: bool = F
         aside=f"± {number(value.sd)}" if has_sd and value.sd is not None else "",
         order=value.value,
     )
+
+
+def seeds_mean(values: tuple[float, ...]) -> Cell:
+    """A mean over training seeds with its SD, where there are several."""
+    if not values:
+        return Cell()
+    sd = f"± {number(stdev(values), FINE_DECIMALS)}" if len(values) > 1 else ""
+    return Cell(text=number(fmean(values), FINE_DECIMALS), aside=sd, order=fmean(values))
 
 
 def compared(

@@ -323,6 +323,7 @@ def test_every_row_has_its_subgroups_by_three_metrics():
 
 def test_labels_take_two_lines_at_most():
     assert short("alpha (tuned)") == "alpha (tuned)"
+    assert short("alphabet-mini (default = tuned)") == "alphabet-mini\n(default = tuned)"
     assert short(LONG).count("\n") == 1
     assert short(LONG).endswith("...")
     assert max(map(len, short(LONG).split("\n"))) <= 26

@@ -16,14 +16,15 @@ from harness.benchmark.forms.figures.sheet import (
     kind_color,
     kind_entries,
     legend,
+    name_lines,
     say_empty,
     short,
 )
 from harness.benchmark.results import MACRO, Estimate, Results, Row, ThresholdFigure
-from harness.evaluation.figures import BLUE, GRAY, INK, TEXT_PT, VERMILLION
-from harness.evaluation.plates import GRID_LINE, PALE, Heading, is_left, plate_style
+from harness.evaluation.figures import BLUE, GRAY, TEXT_PT, VERMILLION
+from harness.evaluation.plates import PALE, Heading, plate_style
 
-ROW_IN = (0.2, 0.27)
+ROW_IN = (0.2, 0.3)
 """Height of a row of the comparison whose label takes one line, and two."""
 MIN_SPAN = 0.1
 """A panel spans at least this much, so that noise looks small."""
@@ -190,12 +191,7 @@ def _row_panels(
     small = [axes for scope, axes in panels if scope != MACRO]
     with plate_style():
         for scope, axes in panels:
-            axes.set_yticks(range(len(labels)), labels if is_left(axes) else [""] * len(labels))
-            axes.tick_params(axis="y", length=0, labelcolor=INK)
-            axes.set_ylim(len(labels) - 0.4, -0.6)
-            axes.grid(axis="x", **GRID_LINE)
-            axes.set_axisbelow(True)
-            axes.spines["left"].set_visible(False)
+            name_lines(axes, labels)
             axes.margins(x=0.06)
             if scope != MACRO:
                 axes.locator_params("x", nbins=3)

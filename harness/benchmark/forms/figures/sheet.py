@@ -13,13 +13,21 @@ from harness.evaluation.figures import (
     BLUE,
     GRAY,
     GREEN,
+    INK,
     PALETTE,
     PURPLE,
     SMALL_PT,
     TEXT_PT,
     VERMILLION,
 )
-from harness.evaluation.plates import LINE_IN, Heading, new_plate, plate_style
+from harness.evaluation.plates import (
+    GRID_LINE,
+    LINE_IN,
+    Heading,
+    is_left,
+    new_plate,
+    plate_style,
+)
 
 NUM_COLS = 5
 WIDTH_IN = 7.2
@@ -73,11 +81,24 @@ def finding_name(scope: Scope) -> str:
 
 
 def short(label: str, *, width: int = LABEL_CHARS) -> str:
-    """A label on at most two lines."""
+    """A label on at most two lines, the second from a bracket on where both fit so."""
+    name, bracket, rest = label.partition(" (")
+    if bracket and len(label) > width >= max(len(name), len(rest) + 1):
+        return f"{name}\n({rest}"
     lines = textwrap.wrap(label, width) or [""]
     if len(lines) > 2:
         lines = [lines[0], textwrap.shorten(" ".join(lines[1:]), width, placeholder=" ...")]
     return "\n".join(lines)
+
+
+def name_lines(axes: Axes, labels: Sequence[str]) -> None:
+    """A line for each label, from the top, named where the panel is its row's left one."""
+    axes.set_yticks(range(len(labels)), labels if is_left(axes) else [""] * len(labels))
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.grid(axis="x", **GRID_LINE)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
 
 
 def kind_color(row: Row) -> str:

@@ -11,10 +11,11 @@ from harness.benchmark.forms.figures.sheet import (
     heading_of,
     intervals_of,
     legend,
+    name_lines,
 )
 from harness.benchmark.results import MACRO, Estimate, Results, Row
-from harness.evaluation.figures import BLUE, INK, REFERENCE, VERMILLION
-from harness.evaluation.plates import GRID_LINE, is_left, new_plate, plate_style
+from harness.evaluation.figures import BLUE, REFERENCE, VERMILLION
+from harness.evaluation.plates import new_plate, plate_style
 
 METRICS = {"auroc": "AUROC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
 GROUP_IN = 0.19
@@ -72,13 +73,10 @@ def _draw_gaps(axes: Axes, row: Row, metric: str) -> None:
             if gap.low is not None and gap.high is not None:
                 axes.plot([gap.low, gap.high], [y, y], color=look["color"], linewidth=1.3)
             axes.plot(gap.value, y, linestyle="", markersize=5.0, **look)
-    names = [f"{group.attribute} {group.group} ({group.num_images:,})" for group in row.subgroups]
-    axes.set_yticks(range(len(names)), names if is_left(axes) else [""] * len(names))
-    axes.tick_params(axis="y", length=0, labelcolor=INK)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.grid(axis="x", **GRID_LINE)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
+    name_lines(
+        axes,
+        [f"{group.attribute} {group.group} ({group.num_images:,})" for group in row.subgroups],
+    )
     axes.locator_params("x", nbins=5)
 
 

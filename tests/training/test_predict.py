@@ -1,4 +1,4 @@
-"""What the trainer does beside training: `tests/test_trial.py` has whole runs."""
+"""What does not fit into memory at once, evaluated in parts."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor
 from harness.core.recipe import Recipe
 from harness.data.batches import Batches
 from harness.models.zoo import Network, densenet_mini
-from harness.training.trainer import predict
+from harness.training.predict import predict
 
 
 class Narrow(Network):
