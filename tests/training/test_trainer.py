@@ -7,7 +7,7 @@ from torch import Tensor
 from harness.core.recipe import Recipe
 from harness.data.batches import Batches
 from harness.models.zoo import Network, densenet_mini
-from harness.training.trainer import predict
+from harness.training.trainer import parts_of_an_epoch, predict
 
 
 class Narrow(Network):
@@ -48,3 +48,17 @@ def test_evaluation_takes_fewer_images_at_once_where_they_do_not_fit(network, ba
 def test_one_image_that_does_not_fit_is_the_end(network, batches) -> None:
     with pytest.raises(MemoryError, match="1 images"):
         predict(network, batches, RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "num_parts", "ends"),
+    [
+        (8, 1, {}),
+        (8, 4, {2: 1, 4: 2, 6: 3}),
+        (10, 4, {3: 1, 5: 2, 8: 3}),  # a part is over once all of it is trained
+        (2, 4, {1: 2}),  # the parts 1 and 2 end at once, the part 3 with the epoch
+        (1, 3, {}),
+    ],
+)
+def test_steps_after_which_parts_of_an_epoch_are_trained(num_steps, num_parts, ends) -> None:
+    assert parts_of_an_epoch(num_steps, num_parts) == ends
