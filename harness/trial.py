@@ -56,7 +56,7 @@ from harness.training.runtime import (
     resolve_speedups,
 )
 from harness.training.thrift import Thrift, free_memory
-from harness.training.trainer import Progress, Trainer
+from harness.training.trainer import Progress, ReportEarly, Trainer, ignore_early
 
 LOCK_WAIT_S = 60.0
 """How long a run waits for the process that made it before and is dying."""
@@ -73,12 +73,16 @@ def run_trial(
     report: Callable[[EpochReport], None] = ignore,
     *,
     watch: Watch = unwatched,
+    reports_per_epoch: int = 1,
+    report_early: ReportEarly = ignore_early,
 ) -> RunRecord:
     """Train, evaluate on validation and write everything into `run_dir`.
 
     Called again on the same folder it continues; a finished run is returned as it is. `report`
     is called after each epoch, when all of that epoch is on disk; the next one trains meanwhile,
-    and what `report` raises ends the run at its next step. The test set is not touched.
+    and what `report` raises ends the run at its next step. With more than one of
+    `reports_per_epoch`, validation is scored within epochs, too, which `report_early` is told
+    likewise and which changes nothing else. The test set is not touched.
 
     Out of memory, the run goes on from its last checkpoint at the next memory level, which
     changes its needs and not its numbers.
@@ -104,7 +108,8 @@ def run_trial(
             run.set_status(Status(outcome=Outcome.RUNNING))
             store, split = open_data(recipe, machine)
             check_val_labels(store, split)
-            return _train(_Trial(recipe, machine, run, report, watch, store, split))
+            listening = _Listening(report, report_early, reports_per_epoch, watch)
+            return _train(_Trial(recipe, machine, run, listening, store, split))
 
 
 def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
@@ -209,14 +214,23 @@ def _score(run: RunDirectory, record: RunRecord, network: Network, machine: Mach
 
 
 @dataclass(frozen=True)
+class _Listening:
+    """Who is told of what while a run trains, and how often."""
+
+    report: Callable[[EpochReport], None]
+    report_early: ReportEarly
+    reports_per_epoch: int
+    watch: Watch
+
+
+@dataclass(frozen=True)
 class _Trial:
     """What `run_trial` was asked for, and the data that it opened."""
 
     recipe: Recipe
     machine: Machine
     run: RunDirectory
-    report: Callable[[EpochReport], None]
-    watch: Watch
+    listening: _Listening
     store: StoreRows
     split: Split
 
@@ -266,15 +280,20 @@ def _train_network(trial: _Trial, network: Network, thrift: Thrift) -> RunRecord
         val=make_batches(store, split.val, machine, batch_size=thrift.eval_batch_size),
         metadata=seen_metadata(recipe.model.weights, split, store.manifest),
     )
-    speedups = resolve_speedups(machine, run.memory.level)
-    means = Means(thrift, speedups=speedups, watch=trial.watch)
+    listening = trial.listening
+    means = Means(
+        thrift,
+        speedups=resolve_speedups(machine, run.memory.level),
+        watch=listening.watch,
+        reports_per_epoch=listening.reports_per_epoch,
+    )
     trainer = Trainer(recipe, network, parts=parts, run=run, means=means)
 
     def keep_scores(score_NL: np.ndarray) -> None:
         """A run that is stopped later has the predictions of its best epoch."""
         as_predictions(score_NL, store, split.val).save(run.predictions_file("val"))
 
-    progress = trainer.fit(trial.report, keep_scores)
+    progress = trainer.fit(listening.report, keep_scores, listening.report_early)
     assert trainer.best_score_NL is not None
     predictions = as_predictions(trainer.best_score_NL, store, split.val)
     return _finish(run, recipe, provenance, progress, predictions)

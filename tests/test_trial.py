@@ -134,6 +134,82 @@ def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(
     assert np.array_equal(whole.predictions("val").score_NL, halves.predictions("val").score_NL)
 
 
+def same_numbers(run, other):
+    return (
+        without_times(run) == without_times(other)
+        and run.best_weights.read_bytes() == other.best_weights.read_bytes()
+        and np.array_equal(run.predictions("val").score_NL, other.predictions("val").score_NL)
+        and run.thresholds == other.thresholds
+    )
+
+
+def test_reports_within_epochs_move_no_number(finished, recipe, machine, tmp_path):
+    """Batch statistics in `finished`; dropped paths, drawn while an epoch runs, in the other."""
+    run, told = RunDirectory(tmp_path / "run"), []
+    run_trial(
+        recipe, machine, run.path, lambda report: told.append(report.epoch),
+        reports_per_epoch=4, report_early=lambda report: told.append(report.epoch),
+    )  # fmt: skip
+    assert same_numbers(run, finished)
+    assert told == [number / 4 for number in range(1, 13)]
+    assert [report.epoch for report in run.early] == [x for x in told if x % 1]
+    assert not (finished.path / "early.jsonl").exists()
+    vit = {"model.name": "vit_mini", "model.drop_path": 0.3, "train.epochs": 2}
+    for parts in (1, 3):
+        changed = recipe.with_values(vit)
+        run_trial(changed, machine, tmp_path / f"vit{parts}", reports_per_epoch=parts)
+    assert same_numbers(RunDirectory(tmp_path / "vit1"), RunDirectory(tmp_path / "vit3"))
+
+
+def test_an_early_report_is_the_score_if_the_epoch_ended_there(recipe, machine, tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        scores = iter([0.6, 0.8, 0.7, 0.75, 0.65, 0.9])
+        patch.setattr(trainer, "macro_auroc", lambda *args: next(scores))
+        run_trial(recipe.with_values({"train.epochs": 2}), machine, run.path, reports_per_epoch=3)
+    assert [report.score for report in run.early] == [0.6, 0.8, 0.75, 0.7]
+    assert [report.metrics[SCORE] for report in run.epochs] == [0.7, 0.9]
+    assert [report.metrics["best/epoch"] for report in run.epochs] == [1, 2]
+
+
+def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_numbers(
+    finished, recipe, machine, tmp_path
+):
+    run = RunDirectory(tmp_path / "run")
+
+    def stop(report):
+        if report.epoch == 1.5:
+            raise StopError
+
+    with pytest.raises(StopError):
+        run_trial(recipe, machine, run.path, reports_per_epoch=2, report_early=stop)
+    before = run.early
+    assert [report.epoch for report in before] == [0.5, 1.5]
+    assert len(run.epochs) == 1
+    run_trial(recipe, machine, run.path, reports_per_epoch=2)
+    assert same_numbers(run, finished)
+    assert [report.epoch for report in run.early] == [0.5, 1.5, 2.5]
+    assert run.early[:2] == before
+
+
+def test_a_validation_that_is_not_finite_within_an_epoch_is_not_told(
+    finished, recipe, machine, tmp_path, monkeypatch
+):
+    validate, calls = trainer.Trainer._validate, []
+
+    def fail_first(self):
+        calls.append(self)
+        if len(calls) == 1:
+            raise DivergedError("validation loss is not finite")
+        return validate(self)
+
+    monkeypatch.setattr(trainer.Trainer, "_validate", fail_first)
+    run = RunDirectory(tmp_path / "run")
+    run_trial(recipe, machine, run.path, reports_per_epoch=2)
+    assert [report.epoch for report in run.early] == [1.5, 2.5]
+    assert same_numbers(run, finished)
+
+
 def test_a_line_that_the_checkpoint_does_not_know_is_written_once(recipe, machine, tmp_path):
     """The process dies between an epoch's line and its checkpoint."""
 

@@ -3,10 +3,17 @@
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 from harness.core.errors import HarnessError, did_you_mean
-from harness.core.recipe import Count, Frozen, check_path
+from harness.core.recipe import Count, Frozen, Positive, check_path
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -164,6 +171,16 @@ KINDS: dict[str, type[FloatRange] | type[IntRange] | type[Choice]] = {
 }
 
 
+def _whole_as_int(epochs: float) -> float:
+    return int(epochs) if float(epochs).is_integer() else epochs
+
+
+Epochs = Annotated[
+    Positive, AfterValidator(_whole_as_int), PlainSerializer(_whole_as_int, return_type=Any)
+]
+"""Above 0, shown and written as the whole number that it may be."""
+
+
 class SearchSettings(Frozen):
     """How the space is searched.
 
@@ -172,7 +189,11 @@ class SearchSettings(Frozen):
             trial; `tpe`, Optuna's TPE, which takes milliseconds however many there are; or
             `random`, draws that learn nothing.
         scheduler: `asha` ends trials that lag behind the others at equal epochs.
-        grace_epochs: Epochs that every trial is given before it can be ended.
+        grace_epochs: Epochs that every trial is given before it can be ended; with more than one
+            report an epoch it may be a fraction.
+        reports_per_epoch: So often a trial is validated within each epoch, at its end included.
+            Only the scheduler and the sampler hear of it: no number of a run depends on it, so it
+            stands here, beside what else decides which trials end, and not in the recipe.
         reduction_factor: Of each `reduction_factor` trials that reach a rung, one goes on.
         num_startup_trials: Trials before the sampler trusts what it has seen; None: 4 for `gp`, 10
             for `tpe`.
@@ -180,6 +201,7 @@ class SearchSettings(Frozen):
 
     sampler: Literal["tpe", "gp", "random"] = "gp"
     scheduler: Literal["asha", "none"] = "asha"
-    grace_epochs: Count = 4
+    grace_epochs: Epochs = 4
+    reports_per_epoch: Count = 1
     reduction_factor: Annotated[int, Field(ge=2)] = 3
     num_startup_trials: Count | None = None

@@ -63,6 +63,17 @@ class EpochReport(Frozen):
     metrics: dict[str, float]
 
 
+class EarlyReport(Frozen):
+    """The score of a run within an epoch: what it would be if the epoch ended here.
+
+    Attributes:
+        epoch: Epochs trained so far, such as 2.25; never whole.
+    """
+
+    epoch: float = Field(gt=0)
+    score: float
+
+
 class FindingMetrics(Frozen):
     """The figures of one finding; None where it has no positives (or no negatives).
 

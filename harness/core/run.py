@@ -18,6 +18,7 @@ class Run:
         name: Its own name within the group, such as `t0007-3fa2c1`.
         kind: `trial` of a search or `final` run of a benchmark.
         values: What the search sampled, by dotted recipe path.
+        reports_per_epoch: How often an epoch is validated and reported, at its end included.
     """
 
     group: str
@@ -26,6 +27,7 @@ class Run:
     recipe: Recipe
     directory: RunDirectory
     values: Mapping[str, Any] = field(default_factory=dict)
+    reports_per_epoch: int = 1
 
     @property
     def key(self) -> str:

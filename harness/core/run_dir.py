@@ -20,6 +20,7 @@ from harness.core.memory import MemoryLevel, MemoryShortage
 from harness.core.predictions import Predictions
 from harness.core.recipe import Frozen, Recipe, problems_of
 from harness.core.records import (
+    EarlyReport,
     EpochReport,
     Evaluation,
     FailureReason,
@@ -108,11 +109,12 @@ class RunDirectory:
 
     @property
     def epochs(self) -> list[EpochReport]:
-        path = self.path / "metrics.jsonl"
-        try:
-            return [EpochReport.model_validate(line) for line in read_json_lines(path)]
-        except ValueError as error:
-            raise _damaged(path, error) from None
+        return self._read_lines("metrics.jsonl", EpochReport)
+
+    @property
+    def early(self) -> list[EarlyReport]:
+        """What was reported within epochs, those that a checkpoint does not know included."""
+        return self._read_lines("early.jsonl", EarlyReport)
 
     @property
     def thresholds(self) -> dict[str, float | None] | None:
@@ -141,6 +143,13 @@ class RunDirectory:
         except FileNotFoundError:
             return None
         except ValueError as error:  # also what is not JSON, and not text
+            raise _damaged(path, error) from None
+
+    def _read_lines(self, name: str, kind: type[Value]) -> list[Value]:
+        path = self.path / name
+        try:
+            return [kind.model_validate(line) for line in read_json_lines(path)]
+        except ValueError as error:
             raise _damaged(path, error) from None
 
     # Writing --------------------------------------------------------------------------------
@@ -189,6 +198,17 @@ class RunDirectory:
 
     def append_epoch(self, report: EpochReport) -> None:
         append_json_line(self.path / "metrics.jsonl", report.model_dump(mode="json"))
+
+    def add_early(self, report: EarlyReport) -> None:
+        """Write what is told within an epoch; told again after a crash, the first one stays.
+
+        It may have decided something already, so it outlives the epoch that a crash has cost.
+        """
+        known = self.early
+        if report.epoch in (each.epoch for each in known):
+            return
+        lines = "".join(each.model_dump_json() + "\n" for each in [*known, report])
+        write_text(self.path / "early.jsonl", lines)
 
     def keep_epochs(self, num_epochs: int) -> None:
         """Drop the lines of epochs later than `num_epochs`: a checkpoint does not know them."""

@@ -4,6 +4,7 @@ import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any
@@ -23,6 +24,9 @@ NOT_SEARCHED = ("seed", "data.store", "data.split", "evaluation.threshold_rule")
 """Trials that differ in one of these were not scored by the same measure."""
 
 MAX_CORNERS = 4096
+MAX_REPORTS = 100
+REPORT_TOLERANCE = 0.01
+"""Of the distance of two reports: 0.333 epochs are a third."""
 
 
 def find_problems(base: Recipe, parameters: Parameters, settings: SearchSettings) -> Found:
@@ -149,10 +153,12 @@ def _grace_problems(base: Recipe, parameters: Parameters, settings: SearchSettin
     epochs = max(_numbers("train.epochs", base, parameters))
     found: Found = []
     if grace >= epochs:
-        todo = f"give train.epochs {grace + 1} or more, or scheduler none"
+        todo = f"give train.epochs {math.floor(grace) + 1} or more, or scheduler none"
         found.append(
             (place, f"grace_epochs {grace} leaves none of {epochs} epochs to save: {todo}")
         )
+    if message := _between_reports(settings):
+        found.append((place, message))
     if "plateau" in possible("schedule.name", base, parameters):
         # torch counts `patience` bad epochs after a best one, which is the first at the earliest.
         patience = max(_numbers("schedule.patience", base, parameters))
@@ -162,6 +168,20 @@ def _grace_problems(base: Recipe, parameters: Parameters, settings: SearchSettin
             todo = f"{first_drop} at the earliest; give {first_drop} or more"
             found.append((place, f"grace_epochs {grace} is too short: {why} {todo}"))
     return found
+
+
+def _between_reports(settings: SearchSettings) -> str:
+    """What is wrong where no report comes when the grace ends; empty where one does."""
+    grace, num_reports = settings.grace_epochs, settings.reports_per_epoch
+    nearest = max(1, round(grace * num_reports))
+    if math.isclose(grace * num_reports, nearest, abs_tol=REPORT_TOLERANCE):
+        return ""
+    needed = Fraction(grace).limit_denominator(MAX_REPORTS).denominator
+    return (
+        f"grace_epochs {grace} falls between reports, of which reports_per_epoch {num_reports} "
+        f"gives {num_reports} an epoch: give reports_per_epoch {needed}, "
+        f"or grace_epochs {nearest / num_reports:g}"
+    )
 
 
 def possible(path: str, base: Recipe, parameters: Parameters) -> tuple[Any, ...]:

@@ -32,9 +32,12 @@ MIN_AGREEMENT = 0.5
 
 @dataclass
 class Rung:
-    """The trials that have come to one epoch: their scores then, and which of them went on."""
+    """The trials that have come to one epoch: their scores then, and which of them went on.
 
-    epoch: int
+    With several reports an epoch it may lie within one: epoch 0.25 is a quarter of the first.
+    """
+
+    epoch: float
     cutoff_percent: float
     scores: dict[str, float] = field(default_factory=dict)
     went_on: dict[str, bool] = field(default_factory=dict)
@@ -52,12 +55,16 @@ class Rung:
         return not recorded or score >= float(np.percentile(recorded, self.cutoff_percent))
 
 
-def rung_epochs(settings: SearchSettings, num_epochs: int) -> list[int]:
-    """`grace_epochs * reduction_factor ** k`, below `num_epochs`."""
-    epochs, epoch = [], settings.grace_epochs
-    while epoch < num_epochs:
-        epochs.append(epoch)
-        epoch *= settings.reduction_factor
+def rung_epochs(settings: SearchSettings, num_epochs: int) -> list[float]:
+    """`grace_epochs * reduction_factor ** k`, below `num_epochs`.
+
+    Counted in reports, so that a rung is at the very number that a report tells.
+    """
+    per_epoch = settings.reports_per_epoch
+    epochs, num_reports = [], max(1, round(settings.grace_epochs * per_epoch))
+    while num_reports < num_epochs * per_epoch:
+        epochs.append(num_reports / per_epoch)
+        num_reports *= settings.reduction_factor
     return epochs
 
 
@@ -79,7 +86,7 @@ class Asha:
         cutoff_percent = (1 - 1 / settings.reduction_factor) * 100
         self.rungs = [Rung(epoch, cutoff_percent) for epoch in epochs]
 
-    def goes_on(self, name: str, epoch: int, score: float) -> bool:
+    def goes_on(self, name: str, epoch: float, score: float) -> bool:
         """True where the trial may train on, given its score (higher is better) after `epoch`.
 
         A rung counts the first report at its epoch or after; asked again, it answers the same.
@@ -87,7 +94,7 @@ class Asha:
         return self._take(name, epoch, score)
 
     def replay(
-        self, name: str, scores_by_epoch: Mapping[int, float], *, went_on: bool | None = None
+        self, name: str, scores_by_epoch: Mapping[float, float], *, went_on: bool | None = None
     ) -> bool:
         """Take in what an earlier process saw of a trial; True where the trial may train on.
 
@@ -95,14 +102,14 @@ class Asha:
         the rung of its very last epoch its scores do not tell: `went_on` says it where that is
         known; else it is decided now, against all that is recorded by now.
         """
-        last = max(scores_by_epoch, default=0)
+        last = max(scores_by_epoch, default=0.0)
         goes_on = True
         for epoch in sorted(scores_by_epoch):
             known = went_on if epoch == last else True
             goes_on = self._take(name, epoch, scores_by_epoch[epoch], known)
         return goes_on
 
-    def _take(self, name: str, epoch: int, score: float, known: bool | None = None) -> bool:
+    def _take(self, name: str, epoch: float, score: float, known: bool | None = None) -> bool:
         if not math.isfinite(score):
             return epoch >= self.num_epochs
         reached = [rung for rung in self.rungs if rung.epoch <= epoch]

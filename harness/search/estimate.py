@@ -12,6 +12,7 @@ from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.parameters import SearchSettings
 from harness.core.recipe import Recipe
+from harness.search.asha import rung_epochs
 from harness.search.checks import show_bytes
 from harness.search.ray_session import Resources, is_connected
 
@@ -44,7 +45,13 @@ class Estimate:
     @property
     def trial_s(self) -> float:
         pace = self.pace
-        return pace.start_s + self.num_epochs * (pace.epoch_s + pace.save_s)
+        return pace.start_s + self.num_epochs * (pace.epoch_s + self.early_s + pace.save_s)
+
+    @property
+    def early_s(self) -> float:
+        """What the reports within an epoch take, each a validation; 0 where there are none."""
+        num_early = self.settings.reports_per_epoch - 1
+        return num_early * self.pace.num_val * self.pace.val_image_s
 
     @property
     def device_hours(self) -> float:
@@ -65,12 +72,12 @@ class Estimate:
         """
         if self.settings.scheduler == "none" or not self.num_trials:
             return 0.0
-        epochs = spent = 0
-        num_left, rung = self.num_trials, self.settings.grace_epochs
-        while rung < self.num_epochs:
+        epochs = spent = 0.0
+        num_left = self.num_trials
+        for rung in rung_epochs(self.settings, self.num_epochs):
             spent += num_left * (rung - epochs)
             num_left = math.ceil(num_left / self.settings.reduction_factor)
-            epochs, rung = rung, rung * self.settings.reduction_factor
+            epochs = rung
         spent += num_left * (self.num_epochs - epochs)
         return 1 - spent / (self.num_trials * self.num_epochs)
 
@@ -99,7 +106,11 @@ class Estimate:
         saved = f"; pruning saves at most {self.largest_saving:.0%} of it"
         return [
             ("measured on", f"{pace.device}: {pace.image_rate:.3g} training images a second"),
-            ("one epoch", f"{show_seconds(pace.epoch_s)} and {show_seconds(pace.save_s)} to save"),
+            (
+                "one epoch",
+                f"{show_seconds(pace.epoch_s)} and {show_seconds(pace.save_s)} to save"
+                + (f", {show_seconds(self.early_s)} for early reports" if self.early_s else ""),
+            ),
             ("one trial", f"{show_seconds(self.trial_s)} for all of {self.num_epochs} epochs"),
             (
                 "all trials",

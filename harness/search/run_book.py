@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from harness.core.errors import HarnessError
 from harness.core.machine import Machine
-from harness.core.records import EpochReport, FailureReason, Outcome, Status
+from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcome, Status
 from harness.core.run import Run, RunListener
 from harness.search.storage import Storage
 
@@ -27,8 +27,8 @@ class RunSource(RunListener, Protocol):
     def next_run(self) -> Run | None:
         """The next run to be made; None when there is none, now or at all."""
 
-    def goes_on(self, run: Run, report: EpochReport) -> bool:
-        """False where the run is to be stopped after this epoch, and called pruned."""
+    def goes_on(self, run: Run, report: EpochReport | EarlyReport) -> bool:
+        """False where the run is to be stopped after this report, and called pruned."""
 
     def on_fault(self, run: Run, message: str) -> None:
         """The worker of a run has failed or died; the run will be made again."""
@@ -47,7 +47,7 @@ class RunList(RunSource):
     def next_run(self) -> Run | None:
         return self.waiting.popleft() if self.waiting else None
 
-    def goes_on(self, run: Run, report: EpochReport) -> bool:
+    def goes_on(self, run: Run, report: EpochReport | EarlyReport) -> bool:
         return True
 
     def end_now(self, run: Run) -> Status | None:
@@ -110,8 +110,13 @@ class RunBook:
             listener.on_start(run)
 
     def note(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Whether the run goes on after the epoch that it reports."""
+        """Whether the run goes on after what it reports, of an epoch or within one."""
         run = self.open_runs.get(trial_id)
+        if run is not None and "early" in result:
+            early = EarlyReport(epoch=result["early"], score=result["score"])
+            if self.storage is not None:
+                run.directory.add_early(early)
+            return self.source.goes_on(run, early)
         if run is None or "epoch" not in result:
             return True
         report = EpochReport(epoch=result["epoch"], metrics=_metrics_of(result))
@@ -258,6 +263,7 @@ def order_of(run: Run, machine: Machine, storage: Storage | None) -> dict[str, A
         "name": run.name,
         "group": run.group,
         "kind": run.kind,
+        "reports_per_epoch": run.reports_per_epoch,
         "recipe": run.recipe.model_dump(mode="json"),
         "run_dir": str(run.directory.path),
         "storage": storage.uri if storage else None,

@@ -57,19 +57,19 @@ class Seen:
 
     Attributes:
         values: The active parameters.
-        scores: By epoch, finite, higher is better.
+        scores: By epochs trained, finite, higher is better.
         is_running: Under way, or waiting to go on.
         is_whole: It was trained to its end, so that its last score is its final one.
         is_diverged: Its loss was not finite; it counts as whole, and as bad as the worst.
     """
 
     values: Mapping[str, Any]
-    scores: dict[int, float] = field(default_factory=dict)
+    scores: dict[float, float] = field(default_factory=dict)
     is_running: bool = False
     is_whole: bool = False
     is_diverged: bool = False
 
-    def score_at(self, epoch: int) -> float | None:
+    def score_at(self, epoch: float) -> float | None:
         """The first score at an epoch or later; the last one of a trial that ended earlier."""
         later = [each for each in self.scores if each >= epoch]
         if later:
@@ -129,7 +129,10 @@ def _rows(space: SearchSpace, seen: Sequence[Seen], axes: Axes) -> tuple[FloatAr
     most = np.sort(np.lexsort((np.arange(len(epochs)), np.array(epochs)))[-MAX_ROWS:])
     score_N = np.array(scores)[most]
     score_N = (score_N - score_N.mean()) / (score_N.std() or 1.0)
-    epoch_N1 = np.log(np.array(epochs)[most, None]) / max(np.log(last_epoch), 1e-9)
+    # On a logarithmic scale from the first report, at 0, to the last, at 1.
+    per_epoch = space.search.reports_per_epoch
+    epoch_N1 = np.log(per_epoch * np.array(epochs)[most, None])
+    epoch_N1 /= max(np.log(per_epoch * last_epoch), 1e-9)
     return np.hstack([axes.rows([points[index] for index in most]), epoch_N1]), score_N
 
 
@@ -219,7 +222,7 @@ def _judged(space: SearchSpace, seen: Sequence[Seen]) -> list[Seen]:
     worst = min((score for each in seen for score in each.scores.values()), default=None)
     if worst is None:
         return list(seen)
-    scores = dict.fromkeys((1, num_epochs_of(space)), worst)
+    scores = dict.fromkeys((1 / space.search.reports_per_epoch, num_epochs_of(space)), worst)
     return [
         replace(each, scores=scores, is_whole=True) if each.is_diverged else each for each in seen
     ]

@@ -69,8 +69,8 @@ class Study:
         self.trials[number] = Seen(point, is_running=True)
         return True
 
-    def note(self, number: int, epoch: int, score: float) -> None:
-        """What a trial under way has scored after an epoch."""
+    def note(self, number: int, epoch: float, score: float) -> None:
+        """What a trial under way has scored after so many epochs."""
         if number in self.trials and math.isfinite(score):
             self.trials[number].scores[epoch] = score
 
@@ -78,7 +78,7 @@ class Study:
         self,
         number: int,
         outcome: Outcome,
-        scores: Mapping[int, float],
+        scores: Mapping[float, float],
         *,
         is_diverged: bool = False,
     ) -> None:
@@ -93,7 +93,7 @@ class Study:
         trial.scores = _finite(scores) if has_score else {}
 
 
-def _finite(scores: Mapping[int, float]) -> dict[int, float]:
+def _finite(scores: Mapping[float, float]) -> dict[float, float]:
     return {epoch: score for epoch, score in scores.items() if math.isfinite(score)}
 
 

@@ -64,7 +64,7 @@ class Pace:
 
     @property
     def epoch_s(self) -> float:
-        """What a run's `time/epoch_s` will say."""
+        """What a run's `time/epoch_s` will say, where nothing is reported within epochs."""
         return self.num_train * self.train_image_s + self.num_val * self.val_image_s
 
     @property

@@ -14,10 +14,10 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger, LedgerLine
 from harness.core.recipe import Recipe
-from harness.core.records import EpochReport, FailureReason, Outcome, Status
+from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcome, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
-from harness.core.selection import SCORE
+from harness.core.selection import score_of
 from harness.search.asha import Asha
 from harness.search.control import LEDGER_FILE, Request, receive, reopen
 from harness.search.leaderboard import trial_dirs, trial_number
@@ -84,8 +84,8 @@ class TrialSource(RunSource):
             return None
         return run
 
-    def goes_on(self, run: Run, report: EpochReport) -> bool:
-        score = report.metrics[SCORE]
+    def goes_on(self, run: Run, report: EpochReport | EarlyReport) -> bool:
+        score = score_of(report)
         self.study.note(trial_number(run.name), report.epoch, score)
         is_last = report.epoch >= run.recipe.train.epochs
         return self.asha.goes_on(run.name, report.epoch, score) or is_last
@@ -135,7 +135,7 @@ class TrialSource(RunSource):
 
     def on_end(self, run: Run, status: Status) -> None:
         scores = scores_of(run.directory)
-        self.ledger.note(run.name, status, num_epochs=len(scores))
+        self.ledger.note(run.name, status, num_epochs=_num_epochs(scores))
         if status.outcome.is_final:
             self._end(run, status, scores)
 
@@ -175,6 +175,7 @@ class TrialSource(RunSource):
             recipe=recipe,
             directory=RunDirectory(self.search_dir / name),
             values=values,
+            reports_per_epoch=self.plan.space.search.reports_per_epoch,
         )
 
     # What the folder holds ------------------------------------------------------------------
@@ -230,7 +231,7 @@ class TrialSource(RunSource):
         elif is_ours:
             went_on = status.outcome is not Outcome.PRUNED
             self.asha.replay(run.name, scores, went_on=went_on)
-        self.ledger.note(run.name, status, num_epochs=len(scores))
+        self.ledger.note(run.name, status, num_epochs=_num_epochs(scores))
         if is_ours and self.study.begin(trial_number(run.name), run.values):
             self._teach(run, status)
         (self.ended if status.outcome.is_final else self.unfinished).append(run)
@@ -244,7 +245,7 @@ class TrialSource(RunSource):
         for epoch, score in scores.items():
             self.study.note(trial_number(run.name), epoch, score)
 
-    def _end(self, run: Run, status: Status, scores: Mapping[int, float]) -> None:
+    def _end(self, run: Run, status: Status, scores: Mapping[float, float]) -> None:
         self.study.end(
             trial_number(run.name),
             status.outcome,
@@ -253,7 +254,7 @@ class TrialSource(RunSource):
         )
 
     def _cut_short(
-        self, run: Run, status: Status, scores: Mapping[int, float], *, is_ours: bool
+        self, run: Run, status: Status, scores: Mapping[float, float], *, is_ours: bool
     ) -> Status:
         """How a trial stands whose driver died: perhaps ASHA had yet to speak about its epoch."""
         if not is_ours:
@@ -269,9 +270,15 @@ class TrialSource(RunSource):
         return status
 
 
-def scores_of(directory: RunDirectory) -> dict[int, float]:
-    """The score of a run after each of its epochs."""
-    return {report.epoch: report.metrics[SCORE] for report in directory.epochs}
+def scores_of(directory: RunDirectory) -> dict[float, float]:
+    """All scores that a run has reported, by the epochs trained until then."""
+    reports: list[EpochReport | EarlyReport] = [*directory.early, *directory.epochs]
+    return {report.epoch: score_of(report) for report in reports}
+
+
+def _num_epochs(scores: Mapping[float, float]) -> int:
+    """Whole epochs among those that were scored."""
+    return sum(float(epoch).is_integer() for epoch in scores)
 
 
 def _last_written(directory: RunDirectory) -> str:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from harness.core.ledger import moment
-from harness.core.records import EpochReport, Status
+from harness.core.records import EarlyReport, EpochReport, Status
 from harness.core.run import Run
 from harness.search.budget import Budget
 from harness.search.run_book import RunSource
@@ -30,7 +30,7 @@ class TrialSources(RunSource):
                 return run
         return None
 
-    def goes_on(self, run: Run, report: EpochReport) -> bool:
+    def goes_on(self, run: Run, report: EpochReport | EarlyReport) -> bool:
         return self.sources[run.group].goes_on(run, report)
 
     def end_now(self, run: Run) -> Status | None:

@@ -21,7 +21,7 @@ from harness.core.locks import LockedError
 from harness.core.looks import Look, ignore_look
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
-from harness.core.records import EpochReport
+from harness.core.records import EarlyReport, EpochReport
 from harness.search.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -46,11 +46,11 @@ def work(order: dict[str, Any]) -> None:
     run_dir = _local_folder(storage) / name
     storage.pull(run_dir, name)
 
-    def push_and_tell(report: EpochReport) -> None:
+    def push_and_tell(report: EpochReport | EarlyReport) -> None:
         try:
             storage.push(run_dir, name)
         except HarnessError as error:  # the next push makes up for it
-            log.warning("%s: epoch %d is not in the storage yet: %s", name, report.epoch, error)
+            log.warning("%s: epoch %g is not in the storage yet: %s", name, report.epoch, error)
         _tell(report)
 
     def push_look(look: Look) -> None:
@@ -65,14 +65,21 @@ def work(order: dict[str, Any]) -> None:
 def _make(
     order: dict[str, Any],
     run_dir: Path,
-    report: Callable[[EpochReport], None],
+    report: Callable[[EpochReport | EarlyReport], None],
     looked: Callable[[Look], None],
 ) -> None:
     from harness.trial import run_trial, score_test  # torch, which the driver need not import
 
     machine = Machine(**order["machine"] | {"store": Path(order["machine"]["store"])})
     try:
-        run_trial(Recipe.model_validate(order["recipe"]), machine, run_dir, report)
+        run_trial(
+            Recipe.model_validate(order["recipe"]),
+            machine,
+            run_dir,
+            report,
+            reports_per_epoch=order["reports_per_epoch"],
+            report_early=report,
+        )
         if order["kind"] == "final":
             score_test(machine, run_dir, looked)
     except LockedError:
@@ -86,8 +93,11 @@ def _make(
         _give_memory_back()
 
 
-def _tell(report: EpochReport) -> None:
+def _tell(report: EpochReport | EarlyReport) -> None:
     """Report to the driver, and wait for its word; a run that it stops ends here."""
+    if isinstance(report, EarlyReport):
+        tune.report({"early": report.epoch, "score": report.score})
+        return
     tune.report({"epoch": report.epoch} | report.metrics)
 
 

@@ -38,7 +38,7 @@ class Ours:
     def __init__(self, space: SearchSpace, seed: int, first: Points = ()) -> None:
         self.study = Study(space, seed=seed, first=first)
         self.asha = Asha(space.search, num_epochs=NUM_EPOCHS)
-        self.scores: dict[int, dict[int, float]] = {}
+        self.scores: dict[int, dict[float, float]] = {}
 
     def ask(self, number: int) -> Mapping[str, Any]:
         values = self.study.ask(number)

@@ -31,11 +31,13 @@ class Means:
         thrift: How the network is trained so that it fits.
         speedups: What of `torch.compile` and CUDA graphs is used.
         watch: Told of each phase.
+        reports_per_epoch: So often an epoch is validated, at its end included.
     """
 
     thrift: Thrift
     speedups: Speedups = "none"
     watch: Watch = unwatched
+    reports_per_epoch: int = 1
 
     @property
     def does_compile(self) -> bool:

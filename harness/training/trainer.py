@@ -7,6 +7,7 @@ run that continues from a checkpoint draws what it would have drawn.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -21,9 +22,10 @@ from torch.nn import functional as F
 from harness.core.errors import DivergedError
 from harness.core.files import check_space
 from harness.core.recipe import Recipe
-from harness.core.records import EpochReport
+from harness.core.records import EarlyReport, EpochReport
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
+from harness.core.selection import SCORE
 from harness.evaluation.metrics import macro_auroc
 from harness.models.zoo import Network
 from harness.training.checkpoint import load_checkpoint, num_bytes, save_checkpoint, save_weights
@@ -55,6 +57,13 @@ STEPS_BETWEEN_CHECKS = 25
 KeepScores = Callable[[NDArray[np.float32]], None]
 """Told the validation scores (N, L) of an epoch that is better than those before it."""
 
+ReportEarly = Callable[[EarlyReport], None]
+"""Told a score within an epoch, once it is on disk."""
+
+
+def ignore_early(report: EarlyReport) -> None:
+    """A `report_early` for those who do not listen."""
+
 
 @dataclass
 class Progress:
@@ -83,6 +92,7 @@ class Trainer:
         self.parts = parts
         self.run = run
         self.watch = means.watch
+        self.reports_per_epoch = means.reports_per_epoch
         self.device = parts.train.device
         self.loss = build_loss(recipe.loss)
         self.optimizer = build_optimizer(network.backbone, recipe.optim)
@@ -97,11 +107,16 @@ class Trainer:
         if means.thrift.does_recompute:
             recompute_activations(network.backbone)
 
-    def fit(self, report: Callable[[EpochReport], None], keep_scores: KeepScores) -> Progress:
+    def fit(
+        self,
+        report: Callable[[EpochReport], None],
+        keep_scores: KeepScores,
+        report_early: ReportEarly = ignore_early,
+    ) -> Progress:
         """Train to the end, telling `report` of each epoch once all of it is on disk.
 
-        `report` and `keep_scores` are called in another thread, in order, never two at once. What
-        they raise ends the training at its next step. All has been told when this returns.
+        All three are called in another thread, in order, never two at once. What they raise ends
+        the training at its next step. All has been told when this returns.
 
         Raises:
             DivergedError: A loss was not finite.
@@ -112,7 +127,7 @@ class Trainer:
         with self.writer:
             while not self._is_done():
                 started = time.perf_counter()
-                metrics = self._train_epoch(self.progress.epoch + 1)
+                metrics = self._train_epoch(self.progress.epoch + 1, report_early)
                 val_metrics, score_NL = self._validate()
                 self.schedule.after_epoch(val_metrics["val/loss"])
                 self._advance(metrics | val_metrics, score_NL, time.perf_counter() - started)
@@ -134,8 +149,14 @@ class Trainer:
 
     # One epoch ------------------------------------------------------------------------------
 
-    def _train_epoch(self, epoch: int) -> dict[str, float]:
-        losses = list(self.steps(epoch))
+    def _train_epoch(self, epoch: int, report_early: ReportEarly) -> dict[str, float]:
+        losses: list[Tensor] = []
+        part_after = parts_of_an_epoch(len(self.parts.train), self.reports_per_epoch)
+        for step, loss in enumerate(self.steps(epoch), start=1):
+            losses.append(loss)
+            if step in part_after:
+                num_parts = (epoch - 1) * self.reports_per_epoch + part_after[step]
+                self._report_early(num_parts / self.reports_per_epoch, report_early)
         return {"lr": self.schedule.lr, "train/loss": float(torch.stack(losses).mean())}
 
     def steps(self, epoch: int) -> Iterator[Tensor]:
@@ -202,6 +223,27 @@ class Trainer:
             "val/auroc_macro": macro_auroc(score_NL, (label_NL == 1).numpy(), is_known_NL.numpy()),
         }, score_NL
 
+    def _report_early(self, epoch: float, report_early: ReportEarly) -> None:
+        """Tell the score within an epoch, and leave everything as it was.
+
+        Validation draws nothing and moves no statistics. Where its loss is not finite nothing is
+        told: the epoch's end will judge, as it would have without a report before it.
+        """
+        try:
+            metrics, _ = self._validate()
+        except DivergedError:
+            return
+        finally:
+            self.network.train()
+        kept = metrics if self._is_better(metrics) else self.progress.best_metrics
+        told = EarlyReport(epoch=epoch, score=as_best(kept)[SCORE])
+
+        def write() -> None:
+            self.run.add_early(told)
+            report_early(told)
+
+        self.writer.start(write)
+
     # Progress -------------------------------------------------------------------------------
 
     def _advance(
@@ -210,17 +252,18 @@ class Trainer:
         progress = self.progress
         progress.epoch += 1
         progress.duration_s += epoch_s
-        keep, sign = self.recipe.train.keep, -1 if self.recipe.train.is_lower_better else 1
-        if not progress.best_metrics or sign * metrics[keep] > sign * progress.best_metrics[keep]:
+        if self._is_better(metrics):
             progress.best_epoch = progress.epoch
             progress.best_metrics = metrics
             self.best_score_NL = score_NL
-        best = {
-            f"best/{name.removeprefix('val/')}": value
-            for name, value in progress.best_metrics.items()
-            if name.startswith("val/")
-        }
+        best = as_best(progress.best_metrics)
         self.metrics = metrics | best | {"best/epoch": progress.best_epoch, "time/epoch_s": epoch_s}
+
+    def _is_better(self, metrics: dict[str, float]) -> bool:
+        """True for metrics whose weights are to be kept, in place of the best epoch's."""
+        keep, sign = self.recipe.train.keep, -1 if self.recipe.train.is_lower_better else 1
+        best = self.progress.best_metrics
+        return not best or sign * metrics[keep] > sign * best[keep]
 
     def _is_done(self) -> bool:
         train, progress = self.recipe.train, self.progress
@@ -288,3 +331,21 @@ class Trainer:
 
     def _seed(self, use: str, epoch: int) -> int:
         return derive_seed(self.recipe.seed, use, epoch)
+
+
+def as_best(metrics: dict[str, float]) -> dict[str, float]:
+    """The validation metrics of the epoch whose weights are kept, under the names of such."""
+    return {
+        f"best/{name.removeprefix('val/')}": value
+        for name, value in metrics.items()
+        if name.startswith("val/")
+    }
+
+
+def parts_of_an_epoch(num_steps: int, num_parts: int) -> dict[int, int]:
+    """`{step: part}`: the steps, from 1, after which so many parts of an epoch are trained.
+
+    The epoch's own end is left out; of parts that end at one step the last stays.
+    """
+    ends = {math.ceil(part * num_steps / num_parts): part for part in range(1, num_parts)}
+    return {step: part for step, part in ends.items() if step < num_steps}

@@ -80,6 +80,10 @@ def test_ranges_for_people() -> None:
 def test_settings() -> None:
     settings = SearchSettings()
     assert (settings.sampler, settings.scheduler, settings.reduction_factor) == ("gp", "asha", 3)
-    for wrong in ({"reduction_factor": 1}, {"grace_epochs": 0}, {"sampler": "grid"}):
+    assert SearchSettings(grace_epochs=4.0).model_dump(mode="json")["grace_epochs"] == 4
+    assert 'grace_epochs":4,' in SearchSettings(grace_epochs=4.0).model_dump_json()
+    assert SearchSettings(grace_epochs=0.25).grace_epochs == 0.25
+    none = {"reports_per_epoch": 0}
+    for wrong in ({"reduction_factor": 1}, {"grace_epochs": 0}, {"sampler": "grid"}, none):
         with pytest.raises(ValidationError):
             SearchSettings.model_validate(wrong)

@@ -402,6 +402,20 @@ def test_grace_must_leave_epochs_to_save(write) -> None:
     ]
 
 
+def test_grace_must_end_at_a_report(write) -> None:
+    base = "base: {schedule: {name: cosine}}\n"
+    assert problems_of_space(write, LR, more=base + "search: {grace_epochs: 0.25}\n") == [
+        "7: grace_epochs 0.25 falls between reports, of which reports_per_epoch 1 gives 1 an "
+        "epoch: give reports_per_epoch 4, or grace_epochs 1"
+    ]
+    more = base + "search: {grace_epochs: 1.4, reports_per_epoch: 4}\n"
+    (problem,) = problems_of_space(write, LR, more=more)
+    assert problem.endswith("give reports_per_epoch 5, or grace_epochs 1.5")
+    for grace, reports in ((0.25, 4), (0.5, 4), (0.333, 3), (1, 1), (1.5, 2)):
+        told = f"search: {{grace_epochs: {grace}, reports_per_epoch: {reports}}}\n"
+        SearchSpace.load(write(HEADER + "space:\n" + LR + base + told))
+
+
 def test_every_corner_must_be_a_recipe(write) -> None:
     sizes = "  data.input_px: {kind: int, low: 64, high: 320, default: 224}\n"
     assert problems_of_space(write, sizes) == [

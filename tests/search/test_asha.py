@@ -44,6 +44,38 @@ def test_rungs(grace, reduction, num_epochs, rungs) -> None:
     assert rungs_of(Asha(settings_of(grace, reduction), num_epochs=num_epochs)) == rungs
 
 
+@pytest.mark.parametrize(
+    ("grace", "per_epoch", "reduction", "num_epochs", "rungs"),
+    [
+        (0.25, 4, 3, 5, [0.25, 0.75, 2.25]),
+        (0.5, 2, 2, 2, [0.5, 1]),
+        (0.1, 10, 3, 1, [1 / 10, 3 / 10, 9 / 10]),  # 3 * 0.1 is above 0.3 in floats
+        (0.333, 3, 3, 4, [1 / 3, 1, 3]),
+    ],
+)
+def test_rungs_within_epochs_are_where_reports_come(grace, per_epoch, reduction, num_epochs, rungs):
+    settings = SearchSettings(
+        grace_epochs=grace, reports_per_epoch=per_epoch, reduction_factor=reduction
+    )
+    assert rungs_of(Asha(settings, num_epochs=num_epochs)) == rungs
+
+
+def test_a_trial_may_end_within_an_epoch_and_is_replayed_so() -> None:
+    settings = SearchSettings(grace_epochs=0.25, reports_per_epoch=4, reduction_factor=3)
+    asha = believing(settings, num_epochs=5)
+    assert asha.goes_on("a", 0.25, 0.6)
+    assert asha.goes_on("a", 0.5, 0.1), "there is no rung"
+    assert not asha.goes_on("b", 0.25, 0.5)
+    assert asha.goes_on("c", 0.25, 0.6)
+    assert asha.goes_on("a", 0.75, 0.7)
+    assert not asha.goes_on("c", 0.75, 0.0)
+    again = believing(settings, num_epochs=5)
+    assert again.replay("a", {0.25: 0.6, 0.5: 0.1, 0.75: 0.7})
+    assert not again.replay("b", {0.25: 0.5}, went_on=False)
+    assert not again.replay("c", {0.25: 0.6, 0.75: 0.0})
+    assert [rung.scores for rung in again.rungs] == [rung.scores for rung in asha.rungs]
+
+
 def test_of_three_that_reach_a_rung_one_goes_on() -> None:
     """The cutoff is the 66.7th percentile of the scores before: linear between the nearest."""
     asha = believing(settings_of(2, 3), num_epochs=10)

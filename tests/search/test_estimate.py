@@ -56,6 +56,16 @@ def test_the_largest_saving_is_that_of_successive_halving():
     assert estimate_of(settings=SearchSettings(grace_epochs=27)).largest_saving == 0
 
 
+def test_reports_within_epochs_are_counted():
+    settings = SearchSettings(grace_epochs=0.25, reports_per_epoch=4, reduction_factor=3)
+    found = estimate_of(settings=settings, num_epochs=2)
+    assert found.early_s == pytest.approx(3 * 100 * 0.05)
+    assert found.trial_s == pytest.approx(20 + 2 * (95 + 15 + 5))
+    assert dict(found.rows())["one epoch"] == "1 min 35 s and 5 s to save, 15 s for early reports"
+    spent = 27 * 0.25 + 9 * 0.5 + 3 * (2 - 0.75)
+    assert found.largest_saving == pytest.approx(1 - spent / (27 * 2))
+
+
 def test_disk_holds_what_runs_what_is_kept_and_all_predictions():
     found = estimate_of()
     assert found.running_bytes == 300 + 300 + 100 + 7, "a checkpoint beside the next"

@@ -4,7 +4,7 @@ import pytest
 
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
-from harness.core.records import EpochReport, FailureReason, Outcome, Status
+from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcome, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.search.run_book import MAX_LOSSES, RunBook, RunList
@@ -149,6 +149,16 @@ def test_a_run_that_comes_back_to_a_cancelled_search_is_cancelled(book, run):
     book.source.ending = Status(outcome=Outcome.CANCELLED)
     assert book.take("b") is None
     assert run.directory.status.outcome is Outcome.CANCELLED
+
+
+def test_a_report_within_an_epoch_is_for_the_source_alone(book, run, monkeypatch):
+    asked, heard = [], []
+    monkeypatch.setattr(book.source, "goes_on", lambda run, report: asked.append(report))
+    monkeypatch.setattr(book.source, "on_epoch", lambda run, report: heard.append(report))
+    begin(book, "a")
+    assert not book.note("a", {"early": 0.25, "score": 0.6})
+    assert asked == [EarlyReport(epoch=0.25, score=0.6)]
+    assert heard == run.directory.epochs == []
 
 
 def test_what_is_open_at_the_end_of_the_driver_is_preempted(book, run):

@@ -38,6 +38,21 @@ def test_the_score_at_a_rung():
     assert Seen({}, {}, is_whole=True).score_at(1) is None
 
 
+@pytest.mark.parametrize("sampler", ["gp", "tpe"])
+def test_scores_within_epochs_are_scores_too(sampler):
+    """Trials ended within the only epoch tell where the good learning rates are."""
+    search = {"grace_epochs": 0.25, "reports_per_epoch": 4, "reduction_factor": 2}
+    space, seen = space_of(sampler, epochs=1, **search), []
+    for number in range(24):
+        lr = 10 ** (-5 + 4 * number / 23)
+        scores = {0.25: 0.5 + 0.2 * goodness(lr)}
+        scores |= {} if number % 3 else {0.5: 0.5 + 0.3 * goodness(lr)}
+        seen.append(Seen({"optim.lr": lr, "train.batch_size": 8}, scores))
+    seen.append(Seen({"optim.lr": 0.09, "train.batch_size": 8}, is_diverged=True))
+    lrs = [SAMPLERS[sampler](space, seen, seed)["optim.lr"] for seed in range(12)]
+    assert sum(goodness(lr) > 0.7 for lr in lrs) >= 8, lrs
+
+
 def goodness(lr):
     """1 at 1e-3, falling to both sides."""
     return 1 - abs(math.log10(lr) + 3) / 4

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from harness.core.ledger import Ledger
-from harness.core.records import EpochReport, FailureReason, Outcome, Status
+from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
 from harness.core.selection import SCORE
@@ -24,7 +24,7 @@ from harness.search.control import (
     send,
 )
 from harness.search.search import SearchPlan, check_plan, write_plan
-from harness.search.trial_source import TrialSource
+from harness.search.trial_source import TrialSource, scores_of
 from harness.search.trial_sources import TrialSources
 
 NUM_TRIALS, NUM_EPOCHS = 14, 9
@@ -78,7 +78,15 @@ class Clerk:
         run.directory.set_status(Status(outcome=Outcome.RUNNING))
         if derive_seed(1, run.name) % 5 == 0:
             return self.end(run, Status(outcome=Outcome.FAILED, reason=FailureReason.DIVERGED))
-        while (epoch := len(run.directory.epochs) + 1) <= NUM_EPOCHS:
+        while (epoch := len(run.directory.epochs) + 1) <= run.recipe.train.epochs:
+            for part in range(1, run.reports_per_epoch):
+                now = epoch - 1 + part / run.reports_per_epoch
+                early = EarlyReport(epoch=now, score=score_of(run.recipe, now))
+                run.directory.add_early(early)
+                self.step()
+                if not self.source.goes_on(run, early):
+                    return self.end(run, Status(outcome=Outcome.PRUNED))
+                self.step()
             report = EpochReport(epoch=epoch, metrics={SCORE: score_of(run.recipe, epoch)})
             run.directory.append_epoch(report)
             self.step()
@@ -96,7 +104,7 @@ class Clerk:
 def picture(search_dir):
     """Name, outcome and curve of every trial."""
     return {
-        path.name: (str(run.status), [report.metrics[SCORE] for report in run.epochs])
+        path.name: (str(run.status), list(scores_of(run).items()))
         for path in sorted(search_dir.glob("t*"))
         for run in [RunDirectory(path)]
     }
@@ -125,6 +133,39 @@ def test_a_search_cut_off_again_and_again_is_the_undisturbed_one(undisturbed, tm
         except CutError:
             cut += 1
     assert picture(tmp_path) == undisturbed
+
+
+def early_plan_of(tmp_path):
+    """Two long epochs, of which the first rungs are quarters."""
+    tree = SearchSpace.load("dannynet-mini").model_dump(mode="json")
+    tree["base"]["train"]["epochs"] = 2
+    tree["base"]["schedule"]["name"] = "cosine"
+    tree["search"] |= {"grace_epochs": 0.25, "reports_per_epoch": 4, "num_startup_trials": 4}
+    return plan_of(tmp_path, space=SearchSpace.model_validate(tree))
+
+
+@pytest.fixture(scope="module")
+def undisturbed_early(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("early")
+    Clerk(TrialSource(early_plan_of(folder), folder)).work()
+    return picture(folder)
+
+
+@pytest.mark.parametrize("cut", [3, 17, 40])
+def test_a_search_that_ends_trials_within_epochs_goes_on_alike(undisturbed_early, tmp_path, cut):
+    last = {max(dict(curve), default=0) for state, curve in undisturbed_early.values()
+            if state == "pruned"}  # fmt: skip
+    assert last & {0.25, 0.75}, "some end within the first epoch"
+    for _ in range(200):
+        try:
+            Clerk(TrialSource(early_plan_of(tmp_path), tmp_path), cut).work()
+            break
+        except CutError:
+            cut += 1
+    assert picture(tmp_path) == undisturbed_early
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    told = {name: str(ledger.last(name).status) for name in ledger.trials}
+    assert told == {name: outcome for name, (outcome, _) in undisturbed_early.items()}
 
 
 def test_the_ledger_tells_the_same_as_the_folders(undisturbed, tmp_path):
