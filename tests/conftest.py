@@ -52,12 +52,22 @@ def toy_images(num_images: int, *, seed: int = 0) -> tuple[np.ndarray, pd.DataFr
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file of tests goes to one process as a whole, and all files of `RAY_FILES` to one."""
+    """The files that start Ray are begun first."""
     place = {ROOT / "tests" / name: number for number, name in enumerate(RAY_FILES)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
-    for item in items:
-        group = "ray" if item.path in place else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Each file of tests goes to one process as a whole, and all that start Ray to the same."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneRay(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return "ray" if file.removeprefix("tests/") in RAY_FILES else file
+
+    return OneRay(config, log)
 
 
 @pytest.fixture
