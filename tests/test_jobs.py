@@ -181,7 +181,7 @@ def test_a_warm_start_is_copied_into_the_plan_and_outlives_its_search(toy_store,
     assert plan("old") == begun
     with pytest.raises(HarnessError, match=r"warm_start\.searches was \['old'\], is \[\]"):
         plan()
-    with pytest.raises(HarnessError, match="no search 'other'"):
+    with pytest.raises(HarnessError, match="no search 'old'"):
         plan("old", "other")
     with pytest.raises(HarnessError, match="cannot start from itself"):
         plan("new")

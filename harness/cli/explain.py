@@ -39,8 +39,9 @@ def explain(
 ) -> None:
     """Hold a run's Grad-CAM maps against the boxes of its images, beside chance and the centre.
 
-    Pointing game by finding, overlaps, a sheet of pictures. Example: harness explain
-    dannynet/t0007 --part test
+    Pointing game by finding, overlaps, a sheet of pictures.
+
+    Example: harness explain dannynet/t0007 --part test
     """
     results = results.resolve()
     from harness.benchmark.plan import StatisticsPlan

@@ -14,6 +14,12 @@ from tests.app.malformed import malformed
 PATIENCE_S = 60
 
 
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch) -> None:
+    """Streamlit puts the page in place of `__main__`, which new processes would then run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory) -> list[Path]:
     """Two models that know the 14 findings, and one that knows two of them and another."""

@@ -354,10 +354,11 @@ def test_two_at_a_time_are_refused(server, folder):
 
 
 FETCH = """
-import sys
+import signal, sys
 from pathlib import Path
 from harness.data.download import RemoteFile, download
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs in the background ignore
 name, num_bytes, md5, url = sys.argv[1:5]
 download([RemoteFile(name, int(num_bytes), md5, url)], Path(sys.argv[5]))
 """

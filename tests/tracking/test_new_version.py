@@ -31,12 +31,8 @@ def test_a_model_is_loaded_and_answers_where_pickles_are_forbidden(lab, bundle, 
     assert artifacts
     assert not [path for path in artifacts if path.suffix in (".pkl", ".pickle", ".pth", ".pt")]
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(store_uri(lab))
-    try:
-        model = mlflow.pyfunc.load_model("models:/dannynet@champion")
-    finally:
-        mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_uri(lab))
+    model = mlflow.pyfunc.load_model("models:/dannynet@champion")
     files = [_file(seed) for seed in range(3)]
     answers = [Classifier.of(bundle).answer(read_radiograph(file)) for file in files]
     asked = pd.DataFrame({"image": [base64.b64encode(file).decode() for file in files]})
