@@ -164,18 +164,22 @@ class RunBook:
             self.again.append(run)
 
     def close(self) -> None:
-        """What is still open when the driver ends has been interrupted."""
-        begun = [
-            key
-            for key, run in self.open_runs.items()
+        """What is still open when the driver ends has been interrupted.
+
+        A worker that has an order and has not begun is told by the run's status that it is not to:
+        nobody would ever learn how that run ended.
+        """
+        for key, run in list(self.open_runs.items()):
             # A worker may have begun a run before Ray's word of it has come.
-            if key in self.started or run.directory.status.outcome is Outcome.RUNNING
-        ]
-        for run in [*(self.open_runs.pop(key) for key in begun), *self.again]:
+            if key not in self.started and run.directory.status.outcome is not Outcome.RUNNING:
+                del self.open_runs[key]
+                self._write(run, Status(outcome=Outcome.PREEMPTED, message="not begun"))
+        for run in [*self.open_runs.values(), *self.again]:
             status = run.directory.status
             if not status.outcome.is_final:
                 status = Status(outcome=Outcome.PREEMPTED, message="interrupted")
             self._close(run, status)
+        self.open_runs.clear()
         self.again.clear()
 
     def _after_fault(self, run: Run, status: Status, fault: str) -> Status | None:
@@ -267,6 +271,7 @@ def order_of(run: Run, machine: Machine, storage: Storage | None) -> dict[str, A
         "recipe": run.recipe.model_dump(mode="json"),
         "run_dir": str(run.directory.path),
         "storage": storage.uri if storage else None,
+        "status": run.directory.status.model_dump(mode="json"),
         "machine": {
             "store": str(machine.store),
             "device": machine.device,

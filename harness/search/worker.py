@@ -21,7 +21,8 @@ from harness.core.locks import LockedError
 from harness.core.looks import Look, ignore_look
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
-from harness.core.records import EarlyReport, EpochReport
+from harness.core.records import EarlyReport, EpochReport, Outcome, Status
+from harness.core.run_dir import RunDirectory
 from harness.search.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ def _make(
 ) -> None:
     from harness.trial import run_trial, score_test  # torch, which the driver need not import
 
+    if was_closed(order, run_dir):
+        return
     machine = Machine(**order["machine"] | {"store": Path(order["machine"]["store"])})
     try:
         run_trial(
@@ -99,6 +102,15 @@ def _tell(report: EpochReport | EarlyReport) -> None:
         tune.report({"early": report.epoch, "score": report.score})
         return
     tune.report({"epoch": report.epoch} | report.metrics)
+
+
+def was_closed(order: dict[str, Any], run_dir: Path) -> bool:
+    """True where the driver has ended since it gave the order, and has put the run aside.
+
+    Asked at the last moment: getting ready takes seconds, in which a driver may be interrupted.
+    """
+    before, status = Status.model_validate(order["status"]), RunDirectory(run_dir).status
+    return status.outcome is Outcome.PREEMPTED and status != before
 
 
 def _give_memory_back() -> None:

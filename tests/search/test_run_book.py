@@ -7,7 +7,8 @@ from harness.core.recipe import Recipe
 from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcome, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
-from harness.search.run_book import MAX_LOSSES, RunBook, RunList
+from harness.search.run_book import MAX_LOSSES, RunBook, RunList, order_of
+from harness.search.worker import was_closed
 
 DIED = "ActorDiedError: The actor died unexpectedly before finishing this task."
 NODE = "ActorDiedError: The actor died because its node has died. Node Id: 12"
@@ -183,8 +184,13 @@ def test_a_run_begun_by_a_worker_before_ray_told_of_it_is_preempted_too(book, ru
     assert run.directory.status.outcome is Outcome.PREEMPTED
 
 
-def test_an_order_that_no_worker_has_begun_leaves_no_trace(book, run):
-    book.take("a")
+def test_an_order_that_no_worker_has_begun_is_put_aside_and_not_begun_any_more(book, run):
+    """Else the worker, which gets ready for seconds, would begin what nobody sees the end of."""
+    run.directory.set_status(Status(outcome=Outcome.PREEMPTED, message="interrupted"))
+    order = book.take("a")
+    assert not was_closed(order, run.directory.path)
     book.close()
-    assert run.directory.status.outcome is Outcome.QUEUED
+    assert run.directory.status.outcome is Outcome.PREEMPTED
+    assert was_closed(order, run.directory.path)
     assert book.source.heard == []
+    assert not was_closed(order_of(run, book.machine, None), run.directory.path)  # the next call's
