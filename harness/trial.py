@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from harness.core.errors import HarnessError
-from harness.core.files import sha256_of_file
 from harness.core.locks import held
-from harness.core.looks import Look, ignore_look, record_looks
 from harness.core.machine import Machine
 from harness.core.memory import MemoryFloorError
 from harness.core.predictions import Predictions
@@ -21,7 +18,6 @@ from harness.core.provenance import git_state, package_versions
 from harness.core.recipe import Recipe
 from harness.core.records import (
     EpochReport,
-    Evaluation,
     Outcome,
     Provenance,
     RunRecord,
@@ -29,13 +25,12 @@ from harness.core.records import (
 )
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
-from harness.data.manifest import read_manifest
 from harness.data.splits import Split
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.thresholds import tune_thresholds
 from harness.models.seen import seen_metadata
-from harness.models.zoo import Network, build_network
-from harness.training.checkpoint import load_weights
+from harness.models.zoo import Network
+from harness.training.build import build
 from harness.training.compiled import forget_compiled
 from harness.training.failures import failures_written_to, first_line, memory_failure
 from harness.training.means import Means, Watch, unwatched
@@ -46,9 +41,8 @@ from harness.training.parts import (
     check_val_labels,
     make_batches,
     open_data,
-    open_test,
 )
-from harness.training.predict import predict
+from harness.training.progress import Progress
 from harness.training.runtime import (
     describe_device,
     num_threads,
@@ -56,7 +50,7 @@ from harness.training.runtime import (
     resolve_speedups,
 )
 from harness.training.thrift import Thrift, free_memory
-from harness.training.trainer import Progress, ReportEarly, Trainer, ignore_early
+from harness.training.trainer import ReportEarly, Trainer, ignore_early
 
 LOCK_WAIT_S = 60.0
 """How long a run waits for the process that made it before and is dying."""
@@ -101,7 +95,7 @@ def run_trial(
         return record
     with held(run.lock_file, wait_s=LOCK_WAIT_S):
         if (record := run.record) is not None:
-            _complete(run)  # the process that wrote it came no further
+            run.complete()  # the process that wrote it came no further
             return record
         with failures_written_to(run), num_threads(machine.num_threads):
             run.write_recipe(recipe)
@@ -121,96 +115,6 @@ def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
             f"{run.path}: holds a run of another recipe: {told}; take another folder, or the same "
             "recipe to continue it"
         )
-
-
-def score_test(
-    machine: Machine, run_dir: Path, looked: Callable[[Look], None] = ignore_look
-) -> Evaluation:
-    """Score the test set with the weights and thresholds that a finished run has frozen.
-
-    The test set is looked at once: called again, this returns what was found then. Before a test
-    label is read, the look stands in the run's `test_looks.jsonl` and `looked` has returned: where
-    the folder is a copy, it is to take that file to where it survives.
-
-    Raises:
-        HarnessError: The run is not finished, or the store or its split is another one.
-    """
-    run = RunDirectory(run_dir)
-    if (evaluation := run.test_evaluation) is not None:
-        return evaluation
-    record = finished(run)
-    with (
-        held(run.lock_file, wait_s=LOCK_WAIT_S),
-        failures_written_to(run),
-        num_threads(machine.num_threads),
-    ):
-        if (evaluation := run.test_evaluation) is not None:
-            return evaluation  # made while we waited
-        check_same_split(run, record, machine)
-        network = trained_network(run, record, machine)
-        looked(record_look(run, record))
-        evaluation = _score(run, record, network, machine)
-        run.write_test_evaluation(evaluation)
-        _complete(run)  # it may have failed here before
-    return evaluation
-
-
-def finished(run: RunDirectory) -> RunRecord:
-    """The record of a run whose thresholds are frozen.
-
-    Raises:
-        HarnessError: It is not finished.
-    """
-    if run.thresholds is None or (record := run.record) is None:
-        raise HarnessError(f"{run.path}: not a finished run, so its test set stays shut")
-    return record
-
-
-def trained_network(run: RunDirectory, record: RunRecord, machine: Machine) -> Network:
-    """The network that a finished run has kept, on the machine's device.
-
-    Raises:
-        HarnessError: Its weights are not there, or not of this network.
-    """
-    # Every weight is in the run's own file, so none is fetched.
-    network = build(record.recipe.with_values({"model.weights": "none"}), machine)
-    load_weights(run.best_weights, network.backbone)
-    return network
-
-
-def record_look(run: RunDirectory, record: RunRecord) -> Look:
-    """Write down that what a run has frozen is about to be held against its test part."""
-    look = Look.of_this_code(
-        run.path.name,
-        run_id=record.run_id,
-        thresholds_sha256=sha256_of_file(run.thresholds_file),
-        split_sha256=record.provenance.split_sha256,
-    )
-    record_looks(run.path, [look])
-    return look
-
-
-def check_same_split(run: RunDirectory, record: RunRecord, machine: Machine) -> None:
-    """Another split's test part may hold images that the run was trained on."""
-    _, split = open_data(record.recipe, machine)
-    if split.sha256 != record.provenance.split_sha256:
-        raise HarnessError(
-            f"{run.path}: trained on the split {record.provenance.split_sha256[:12]}, and "
-            f"{split.name!r} is {split.sha256[:12]} now, so its test set stays shut; "
-            "make the run again"
-        )
-
-
-def _score(run: RunDirectory, record: RunRecord, network: Network, machine: Machine) -> Evaluation:
-    """Open the test rows and score them."""
-    thresholds = run.thresholds
-    assert thresholds is not None
-    test = open_test(record.recipe, machine)
-    row_N = np.arange(len(test))
-    logit_NL, _ = predict(network, make_batches(test, row_N, machine), record.recipe)
-    predictions = as_predictions(torch.sigmoid(logit_NL).numpy(), test, row_N)
-    predictions.save(run.predictions_file("test"))
-    return evaluate(predictions, thresholds=thresholds, rule=record.val.threshold_rule, part="test")
 
 
 @dataclass(frozen=True)
@@ -322,29 +226,8 @@ def _finish(
         val=evaluate(predictions, thresholds=thresholds, rule=rule, part="val"),
     )
     run.write_record(record)
-    _complete(run)
+    run.complete()
     return record
-
-
-def _complete(run: RunDirectory) -> None:
-    """What follows from a record."""
-    run.set_status(Status(outcome=Outcome.COMPLETED))
-    run.checkpoint.unlink(missing_ok=True)
-
-
-def build(recipe: Recipe, machine: Machine) -> Network:
-    """The network of a recipe on the machine's device, as it is before training."""
-    network = build_network(
-        recipe.model,
-        num_findings=len(read_manifest(machine.store).findings),
-        input_px=recipe.data.input_px,
-        seed=derive_seed(recipe.seed, "weights"),
-    )
-    device = resolve_device(machine)
-    network = network.to(device)
-    if device.type == "cuda":  # else each step would turn the weights of its convolutions
-        network = network.to(memory_format=torch.channels_last)
-    return network
 
 
 def _provenance(trial: _Trial, network: Network) -> Provenance:

@@ -27,11 +27,12 @@ from harness.data.splits import make_split
 from harness.data.store import StoreOrigin, write_store
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.metrics import macro_auroc
+from harness.scoring import score_test
 from harness.training import trainer
 from harness.training.checkpoint import load_checkpoint, load_weights
 from harness.training.compiled import forget_compiled
 from harness.training.thrift import free_memory
-from harness.trial import run_trial, score_test
+from harness.trial import run_trial
 
 TOY = {
     "data.resize_px": 32,
@@ -391,8 +392,9 @@ def test_test_is_scored_once_with_the_frozen_thresholds(finished, machine, toy_s
 
 
 def test_the_kept_weights_give_the_kept_predictions(finished, machine, toy_store):
+    from harness.training.build import build
+    from harness.training.parts import as_predictions, make_batches
     from harness.training.predict import predict
-    from harness.trial import as_predictions, build, make_batches
 
     network = build(finished.recipe, machine)
     load_weights(finished.best_weights, network.backbone)

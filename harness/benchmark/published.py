@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.benchmark.results import Metric, PublishedRow, Scope
+from harness.benchmark.estimates import Metric, Scope
+from harness.benchmark.results import PublishedRow
 from harness.core.errors import HarnessError, did_you_mean
 
 SPLIT_DIFFERS = "split differs"

@@ -11,7 +11,7 @@ from statistics import fmean
 import numpy as np
 
 from harness.benchmark.entries import Scored
-from harness.benchmark.results import (
+from harness.benchmark.estimates import (
     GRID,
     MACRO,
     Calibration,

@@ -10,11 +10,17 @@ import numpy as np
 
 from harness.benchmark.comparison import Comparison, read_cases
 from harness.benchmark.entries import Entry, read_entries
+from harness.benchmark.estimates import (
+    MACRO,
+    Difference,
+    Metric,
+    Scope,
+)
 from harness.benchmark.facts import caption_of, problems_of, row_facts
 from harness.benchmark.localisation import explained, localisation_of
 from harness.benchmark.measures import is_better
 from harness.benchmark.published import published_rows
-from harness.benchmark.results import MACRO, Difference, Metric, Results, Row, Scope
+from harness.benchmark.results import Results, Row
 from harness.benchmark.row_parts import (
     calibration_of,
     curves_of,

@@ -43,10 +43,10 @@ from harness.evaluation.subgroups import Cases
 from harness.evaluation.temperature import fit_temperature
 from harness.models.seen import seen_by
 from harness.models.zoo import Network
+from harness.training.build import build
 from harness.training.parts import ImageRows, StoreRows, open_data
 from harness.training.runtime import describe_device, num_threads
 from harness.training.thrift import EVAL_BATCH_SIZE
-from harness.trial import build
 
 Progress = Callable[[int, int], None]
 BATCHES_AT_ONCE = 4

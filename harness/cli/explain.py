@@ -9,7 +9,7 @@ from harness.cli.promote import RunName, RunStore
 from harness.console import print_table, progress_bar
 
 if TYPE_CHECKING:
-    from harness.benchmark.results import Localisation
+    from harness.benchmark.estimates import Localisation
     from harness.jobs.explain import Explained
 
 SHOWN = {"iobb_25": "IoBB ≥ 0.25", "iou_10": "IoU ≥ 0.1"}

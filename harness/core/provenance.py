@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 NUMERIC_PACKAGES = ("torch", "torchvision", "timm", "numpy")
-NUMERIC_SOURCES = ("core", "data", "models", "training", "evaluation", "trial.py")
+NUMERIC_SOURCES = ("core", "data", "models", "training", "evaluation", "trial.py", "scoring.py")
 """What of this package decides the figures of a run."""
 
 PACKAGES = ("harness", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn",

@@ -154,6 +154,11 @@ class RunDirectory:
 
     # Writing --------------------------------------------------------------------------------
 
+    def complete(self) -> None:
+        """What follows from a record: the run is completed, and needs its checkpoint no more."""
+        self.set_status(Status(outcome=Outcome.COMPLETED))
+        self.checkpoint.unlink(missing_ok=True)
+
     def set_status(self, status: Status) -> None:
         write_json(self.path / "status.json", status.model_dump(mode="json"))
 

@@ -24,9 +24,9 @@ from harness.explain.cam import Cams, grad_cams
 from harness.explain.explanations import Box, Explanations, Part, Sight, read_explanations
 from harness.explain.layers import cam_layer
 from harness.models.zoo import Network
+from harness.scoring import check_same_split, finished, record_look, trained_network
 from harness.training.parts import StoreRows, open_data, open_test
 from harness.training.runtime import num_threads
-from harness.trial import check_same_split, finished, record_look, trained_network
 
 LEVEL = 180 / 255
 """Of the highest value: the higher of the two levels at which Wang et al. 2017 cut their maps."""

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
+from harness.benchmark.estimates import Localisation
 from harness.benchmark.localisation import localisation_of
 from harness.benchmark.plan import StatisticsPlan
-from harness.benchmark.results import Localisation
 from harness.core.errors import HarnessError
 from harness.core.files import write_atomic
 from harness.core.looks import collect_looks
@@ -24,7 +24,7 @@ from harness.explain.explanations import Explanations, Part, explanations_file
 from harness.explain.sheet import Seen, SheetHeading, choose_sights, picture_sheet
 from harness.explain.sights import Progress, explain_run, has_boxes, ignore
 from harness.models.seen import contamination
-from harness.trial import finished, trained_network
+from harness.scoring import finished, trained_network
 
 SHEET_BATCH = 16
 

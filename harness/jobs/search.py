@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from harness.core.errors import HarnessError
@@ -15,10 +14,9 @@ from harness.core.records import Outcome, Status
 from harness.core.run import Run, RunListener
 from harness.core.space import SearchSpace
 from harness.core.space_lint import lint_space
-from harness.data.store import ImageStore
+from harness.jobs.one_search import OneSearch
 from harness.jobs.place import (
     Place,
-    Tracked,
     get_ready,
     machine_of,
     open_images,
@@ -32,13 +30,8 @@ from harness.search.estimate import estimate as estimate_trials
 from harness.search.housekeeping import Housekeeper
 from harness.search.leaderboard import (
     TrialSummary,
-    describe_counts,
-    leaderboard,
-    leaderboard_row,
-    trial_dirs,
 )
 from harness.search.mirror import StoredWeights, fetch_trials
-from harness.search.pictures import draw_pictures
 from harness.search.progress import ProgressDisplay
 from harness.search.ray_session import Resources, fit_resources, num_slots, start_ray
 from harness.search.search import (
@@ -54,9 +47,6 @@ from harness.search.trial_source import TrialSource
 from harness.search.trial_sources import TrialSources
 from harness.search.warm_start import warm_start
 from harness.tracking import Tracker
-
-NUM_FIGURES = 3
-"""So many of the best trials get their figures drawn in MLflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,65 +120,6 @@ def estimate(
         )
         for plan in job.plans
     }
-
-
-@dataclass(frozen=True)
-class OneSearch:
-    """One of the searches of a job."""
-
-    plan: SearchPlan
-    folder: Path
-    source: TrialSource
-
-    @property
-    def board(self) -> list[TrialSummary]:
-        return leaderboard(self.folder, self.plan.default_recipe)
-
-    @property
-    def ended(self) -> dict[Outcome, int]:
-        """How many trials have ended, and how."""
-        return dict(Counter(run.directory.status.outcome for run in self.source.ended))
-
-    @property
-    def counts(self) -> str:
-        return describe_counts(self.ended, self.source.num_to_run)
-
-    @property
-    def best(self) -> tuple[float, str] | None:
-        scores = [(trial.score, trial.name) for trial in self.board if trial.score is not None]
-        return max(scores, default=None)
-
-    def tracked(self, tracker: Tracker, images: ImageStore) -> Tracked:
-        """The search as MLflow shows it."""
-
-        def finish() -> None:
-            completed = [trial for trial in self.board if trial.status.outcome is Outcome.COMPLETED]
-            best = [self.source.run_of(trial.name) for trial in completed[:NUM_FIGURES]]
-            tracker.log_figures(best)
-            pictures = draw_pictures(self.folder, images.manifest)
-            if pictures is not None:
-                tracker.log_files(self.plan.name, [pictures])
-
-        return Tracked(
-            name=self.plan.name,
-            kind="search",
-            ended=self.source.ended,
-            directories=partial(trial_dirs, self.folder),
-            outcome=lambda: self.source.outcome,
-            rows=lambda: [leaderboard_row(trial) for trial in self.board],
-            finish=finish,
-            tags=self.tags,
-        )
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """How it searches, for MLflow."""
-        settings, origins = self.plan.space.search, self.plan.warm_start.points
-        return {
-            "harness.sampler": settings.sampler,
-            "harness.scheduler": settings.scheduler,
-            "harness.warm_start": ", ".join(point.origin for point in origins),
-        }
 
 
 class _Job:

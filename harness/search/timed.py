@@ -25,11 +25,12 @@ from harness.core.seeds import derive_seed
 from harness.data.batches import Batches, LabelledImages
 from harness.models.seen import seen_metadata
 from harness.models.zoo import Network
+from harness.training.build import build
 from harness.training.means import Means
+from harness.training.parts import as_predictions, open_data
 from harness.training.runtime import describe_device, num_threads, resolve_device, resolve_speedups
 from harness.training.thrift import Thrift
 from harness.training.trainer import Parts, Trainer
-from harness.trial import as_predictions, build, open_data
 
 TRAIN_S, VAL_S = 6.0, 3.0
 """Time that is given to steps, and to batches of validation, after the first of each."""

@@ -69,7 +69,8 @@ def _make(
     report: Callable[[EpochReport | EarlyReport], None],
     looked: Callable[[Look], None],
 ) -> None:
-    from harness.trial import run_trial, score_test  # torch, which the driver need not import
+    from harness.scoring import score_test  # torch, which the driver need not import
+    from harness.trial import run_trial
 
     if was_closed(order, run_dir):
         return

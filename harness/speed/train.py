@@ -22,8 +22,9 @@ from harness.speed.minimal import minimal_steps
 from harness.speed.report import Row, Speed
 from harness.speed.reports import ReportSpeed, measure_reports
 from harness.speed.work import Work, make_trainer
+from harness.training.progress import Progress
 from harness.training.runtime import num_threads
-from harness.training.trainer import Progress, Trainer
+from harness.training.trainer import Trainer
 
 MODELS = ("densenet121", "vit_small_patch16_224")
 NUM_SAVES = 7

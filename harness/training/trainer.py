@@ -7,10 +7,9 @@ run that continues from a checkpoint draws what it would have drawn.
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -44,6 +43,7 @@ from harness.training.optim import (
 )
 from harness.training.parts import Parts
 from harness.training.predict import predict
+from harness.training.progress import Progress, as_best, parts_of_an_epoch
 from harness.training.runtime import seeded
 from harness.training.snapshot import Snapshot
 from harness.training.thrift import recompute_activations
@@ -63,16 +63,6 @@ ReportEarly = Callable[[EarlyReport], None]
 
 def ignore_early(report: EarlyReport) -> None:
     """A `report_early` for those who do not listen."""
-
-
-@dataclass
-class Progress:
-    """How far a run has come. `best_epoch` is the epoch whose weights are kept."""
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_metrics: dict[str, float] = field(default_factory=dict)
-    duration_s: float = 0.0
 
 
 class Trainer:
@@ -125,7 +115,7 @@ class Trainer:
         self._check_space()
         self._resume(keep_scores)
         with self.writer:
-            while not self._is_done():
+            while not self.progress.is_over(self.recipe.train):
                 started = time.perf_counter()
                 metrics = self._train_epoch(self.progress.epoch + 1, report_early)
                 val_metrics, score_NL = self._validate()
@@ -235,7 +225,11 @@ class Trainer:
             return
         finally:
             self.network.train()
-        kept = metrics if self._is_better(metrics) else self.progress.best_metrics
+        kept = (
+            metrics
+            if self.progress.is_better(metrics, self.recipe.train)
+            else self.progress.best_metrics
+        )
         told = EarlyReport(epoch=epoch, score=as_best(kept)[SCORE])
 
         def write() -> None:
@@ -252,23 +246,12 @@ class Trainer:
         progress = self.progress
         progress.epoch += 1
         progress.duration_s += epoch_s
-        if self._is_better(metrics):
+        if progress.is_better(metrics, self.recipe.train):
             progress.best_epoch = progress.epoch
             progress.best_metrics = metrics
             self.best_score_NL = score_NL
         best = as_best(progress.best_metrics)
         self.metrics = metrics | best | {"best/epoch": progress.best_epoch, "time/epoch_s": epoch_s}
-
-    def _is_better(self, metrics: dict[str, float]) -> bool:
-        """True for metrics whose weights are to be kept, in place of the best epoch's."""
-        keep, sign = self.recipe.train.keep, -1 if self.recipe.train.is_lower_better else 1
-        best = self.progress.best_metrics
-        return not best or sign * metrics[keep] > sign * best[keep]
-
-    def _is_done(self) -> bool:
-        train, progress = self.recipe.train, self.progress
-        stale_epochs = progress.epoch - progress.best_epoch
-        return progress.epoch >= train.epochs or stale_epochs >= train.early_stop_epochs
 
     def save(self, report: Callable[[EpochReport], None], keep_scores: KeepScores) -> None:
         """Copy the epoch's state as it is now; the writer writes it, then reports it."""
@@ -331,21 +314,3 @@ class Trainer:
 
     def _seed(self, use: str, epoch: int) -> int:
         return derive_seed(self.recipe.seed, use, epoch)
-
-
-def as_best(metrics: dict[str, float]) -> dict[str, float]:
-    """The validation metrics of the epoch whose weights are kept, under the names of such."""
-    return {
-        f"best/{name.removeprefix('val/')}": value
-        for name, value in metrics.items()
-        if name.startswith("val/")
-    }
-
-
-def parts_of_an_epoch(num_steps: int, num_parts: int) -> dict[int, int]:
-    """`{step: part}`: the steps, from 1, after which so many parts of an epoch are trained.
-
-    The epoch's own end is left out; of parts that end at one step the last stays.
-    """
-    ends = {math.ceil(part * num_steps / num_parts): part for part in range(1, num_parts)}
-    return {step: part for step, part in ends.items() if step < num_steps}

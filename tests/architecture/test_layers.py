@@ -15,7 +15,8 @@ for name in ("ray", "optuna", "mlflow", "streamlit", "matplotlib", "rich", "type
 from pathlib import Path
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
-from harness.trial import run_trial, score_test
+from harness.scoring import score_test
+from harness.trial import run_trial
 recipe = Recipe.model_validate_json(sys.stdin.read())
 machine = Machine(store=Path(sys.argv[1]), device="cpu")
 run_trial(recipe, machine, Path(sys.argv[2]))

@@ -2,24 +2,26 @@
 
 import numpy as np
 
-from harness.benchmark.results import (
+from harness.benchmark.estimates import (
     GRID,
     MACRO,
     Calibration,
-    Caption,
-    Cost,
     Curves,
     Difference,
     Estimate,
     Localisation,
+    ReliabilityCurve,
+    Subgroup,
+    ThresholdFigure,
+)
+from harness.benchmark.results import (
+    Caption,
+    Cost,
     Problem,
     PublishedRow,
-    ReliabilityCurve,
     Results,
     Row,
     RunFacts,
-    Subgroup,
-    ThresholdFigure,
 )
 from harness.core.findings import FINDINGS
 from harness.core.recipe import Recipe

@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from harness.benchmark import published
+from harness.benchmark.estimates import MACRO
 from harness.benchmark.published import find_published, published_dir, published_rows
-from harness.benchmark.results import MACRO
 from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
 from harness.core.records import METRICS

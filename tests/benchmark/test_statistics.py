@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from harness.benchmark.comparison import write_foreign
+from harness.benchmark.estimates import MACRO
 from harness.benchmark.plan import BenchmarkPlan, StatisticsPlan
-from harness.benchmark.results import MACRO, Results
+from harness.benchmark.results import Results
 from harness.core.findings import FINDINGS
 from harness.core.predictions import Predictions
 from harness.core.records import METRICS, FailureReason, Outcome, Status

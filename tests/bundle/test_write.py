@@ -95,7 +95,7 @@ def test_progress_ends_at_the_number_of_images(run, store, tmp_path):
 
 def test_a_run_whose_test_set_was_scored_tells_of_it(run, store, tmp_path):
     from harness.core.machine import Machine
-    from harness.trial import score_test
+    from harness.scoring import score_test
 
     evaluation = score_test(Machine(store=store, device="cpu"), run.path)
     facts = write_bundle(run, tmp_path / "new", name="x", store=store).facts

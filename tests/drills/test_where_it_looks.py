@@ -11,7 +11,8 @@ from harness.core.space import SearchSpace
 from harness.data.phantom import make_phantom
 from harness.explain.cam import grad_cams
 from harness.explain.sights import explain_run
-from harness.trial import finished, run_trial, trained_network
+from harness.scoring import finished, trained_network
+from harness.trial import run_trial
 
 LOCAL = (
     "Atelectasis", "Consolidation", "Effusion", "Hernia", "Infiltration", "Mass", "Nodule",

@@ -15,7 +15,8 @@ from harness.core.records import Evaluation
 from harness.core.run_dir import RunDirectory
 from harness.data.readers import CHEXPERT_FINDINGS, prepare
 from harness.evaluation.figures import pr_figure, roc_figure, save_figure
-from harness.trial import run_trial, score_test
+from harness.scoring import score_test
+from harness.trial import run_trial
 
 NUM_IMAGES = {"train": 24, "valid": 30, "test": 30}
 CELLS = ("1.0", "0.0", "-1.0", "")

@@ -7,7 +7,8 @@ from harness.core.machine import Machine
 from harness.core.recipe import Recipe
 from harness.core.run_dir import RunDirectory
 from harness.data.store import StoreOrigin, write_store
-from harness.trial import run_trial, score_test
+from harness.scoring import score_test
+from harness.trial import run_trial
 
 OWN = {"Fracture": "Mass", "Tube": "Nodule", "Rib 3": "Edema"}
 """Names of the user's own for findings of the toy images."""

@@ -5,7 +5,8 @@ import pytest
 from harness.core.machine import Machine
 from harness.core.space import SearchSpace
 from harness.data.phantom import make_phantom
-from harness.trial import run_trial, score_test
+from harness.scoring import score_test
+from harness.trial import run_trial
 
 
 @pytest.mark.timeout(600)

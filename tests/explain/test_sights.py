@@ -15,7 +15,8 @@ from harness.explain import sights
 from harness.explain.explanations import explanations_file, read_explanations
 from harness.explain.measures import measure
 from harness.explain.sights import explain_run, region_of
-from harness.trial import run_trial, score_test
+from harness.scoring import score_test
+from harness.trial import run_trial
 from tests.conftest import TOY_PX, toy_images
 
 

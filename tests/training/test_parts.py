@@ -125,7 +125,7 @@ def test_nothing_but_the_scoring_of_test_asks_for_its_rows() -> None:
     package = ROOT / "harness"
     files = [path for path in package.rglob("*.py") if "open_test" in path.read_text()]
     names = {str(path.relative_to(package)) for path in files}
-    assert names == {"trial.py", "training/parts.py", "explain/sights.py"}
+    assert names == {"scoring.py", "training/parts.py", "explain/sights.py"}
 
 
 def test_the_test_rows_are_opened_by_a_function_of_their_own(toy_store, recipe) -> None:

@@ -2,6 +2,7 @@
 
 from string import ascii_lowercase
 
+from harness.benchmark.estimates import MACRO, Metric, Scope
 from harness.benchmark.forms.tables import (
     MINUS,
     ORACLE,
@@ -20,7 +21,7 @@ from harness.benchmark.forms.tables import (
     seeds_of,
     words,
 )
-from harness.benchmark.results import MACRO, Metric, Results, Row, Scope
+from harness.benchmark.results import Results, Row
 
 MAIN: tuple[Metric, ...] = ("auroc", "auprc", "f1", "f1_at_half", ORACLE, "brier", "ece")
 OPERATING: tuple[Metric, ...] = ("sensitivity", "specificity", "mcc")

@@ -3,6 +3,7 @@
 from statistics import fmean
 from typing import Literal
 
+from harness.benchmark.estimates import Estimate, ThresholdFigure
 from harness.benchmark.forms.tables import (
     FINE_DECIMALS,
     GAP,
@@ -19,13 +20,7 @@ from harness.benchmark.forms.tables import (
     short_hash,
     words,
 )
-from harness.benchmark.results import (
-    Estimate,
-    Results,
-    Row,
-    RunFacts,
-    ThresholdFigure,
-)
+from harness.benchmark.results import Results, Row, RunFacts
 
 
 def threshold_table(results: Results) -> Table | None:

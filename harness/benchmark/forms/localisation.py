@@ -2,6 +2,12 @@
 
 from collections.abc import Iterator
 
+from harness.benchmark.estimates import (
+    MACRO,
+    Estimate,
+    Localisation,
+    Scope,
+)
 from harness.benchmark.forms.subgroups import excludes_0
 from harness.benchmark.forms.tables import (
     EXCLUDES_0,
@@ -16,7 +22,7 @@ from harness.benchmark.forms.tables import (
     plural,
     words,
 )
-from harness.benchmark.results import MACRO, Estimate, Localisation, Results, Row, Scope
+from harness.benchmark.results import Results, Row
 from harness.explain.measures import CENTRE, CHANCE, IOBB, IOU, POINTING
 
 OVERLAPS = {

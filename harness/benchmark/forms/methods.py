@@ -7,6 +7,7 @@ left out. The checklist of `claim` answers with the same sentences.
 from collections import Counter
 from collections.abc import Iterable
 
+from harness.benchmark.estimates import LEVEL, SIGNIFICANT_P
 from harness.benchmark.forms import latex, markdown
 from harness.benchmark.forms.localisation import about
 from harness.benchmark.forms.recipes import as_another, in_full, kept_metric
@@ -19,7 +20,7 @@ from harness.benchmark.forms.tables import (
     plural,
     short_hash,
 )
-from harness.benchmark.results import LEVEL, SIGNIFICANT_P, Results
+from harness.benchmark.results import Results
 from harness.core.recipe import Recipe
 from harness.search.history import SearchHistory
 

@@ -1,5 +1,11 @@
 """Published figures beside ours: never ranked with them, each with its source and its flags."""
 
+from harness.benchmark.estimates import (
+    MACRO,
+    Estimate,
+    Metric,
+    Scope,
+)
 from harness.benchmark.forms.tables import (
     FINE_DECIMALS,
     MINUS,
@@ -15,7 +21,7 @@ from harness.benchmark.forms.tables import (
     plain,
     words,
 )
-from harness.benchmark.results import MACRO, Estimate, Metric, PublishedRow, Results, Row, Scope
+from harness.benchmark.results import PublishedRow, Results, Row
 
 NO_FLAG = "none"
 

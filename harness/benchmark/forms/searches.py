@@ -3,6 +3,7 @@
 from collections import Counter
 from statistics import fmean
 
+from harness.benchmark.estimates import Estimate
 from harness.benchmark.forms.tables import (
     FINE_DECIMALS,
     Cell,
@@ -15,7 +16,7 @@ from harness.benchmark.forms.tables import (
     value_of,
     words,
 )
-from harness.benchmark.results import Estimate, Results, Row
+from harness.benchmark.results import Results, Row
 from harness.search.history import SearchHistory
 
 

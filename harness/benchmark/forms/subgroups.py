@@ -2,6 +2,13 @@
 
 from collections.abc import Iterator
 
+from harness.benchmark.estimates import (
+    MACRO,
+    Estimate,
+    Metric,
+    Scope,
+    Subgroup,
+)
 from harness.benchmark.forms.tables import (
     EXCLUDES_0,
     PERCENT,
@@ -14,7 +21,7 @@ from harness.benchmark.forms.tables import (
     plain,
     words,
 )
-from harness.benchmark.results import MACRO, Estimate, Metric, Results, Row, Scope, Subgroup
+from harness.benchmark.results import Results, Row
 
 GAP_METRICS: tuple[Metric, ...] = ("auroc", "sensitivity", "specificity")
 CHANCE = 0.05

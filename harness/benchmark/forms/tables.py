@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
-from harness.benchmark.measures import MEASURES, Measure
-from harness.benchmark.results import (
+from harness.benchmark.estimates import (
     LEVEL,
     MACRO,
     SIGNIFICANT_P,
@@ -18,10 +17,10 @@ from harness.benchmark.results import (
     Difference,
     Estimate,
     Metric,
-    Results,
-    Row,
     Scope,
 )
+from harness.benchmark.measures import MEASURES, Measure
+from harness.benchmark.results import Results, Row
 
 GAP = "–"
 MINUS = "−"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark.results import Difference, Estimate, Problem, Results, Row
+from harness.benchmark.estimates import Difference, Estimate
+from harness.benchmark.results import Problem, Results, Row
 from tests.benchmark.sample_results import sample_results
 
 HOSTILE = (

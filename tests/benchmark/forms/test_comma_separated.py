@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.benchmark.estimates import Difference, Estimate
 from harness.benchmark.forms.comma_separated import as_csv, lines_of, read_csv
-from harness.benchmark.results import Difference, Estimate, Results
+from harness.benchmark.results import Results
 from harness.core.errors import HarnessError
 from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, partly_unknown, row_of
 

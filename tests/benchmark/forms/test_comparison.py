@@ -1,3 +1,4 @@
+from harness.benchmark.estimates import Difference, Estimate
 from harness.benchmark.forms.comparison import (
     MAIN,
     difference_table,
@@ -9,7 +10,7 @@ from harness.benchmark.forms.comparison import (
     stamp_letters,
 )
 from harness.benchmark.forms.tables import GAP, Table
-from harness.benchmark.results import Difference, Estimate, Results
+from harness.benchmark.results import Results
 from tests.benchmark.forms.conftest import changed, of_rows, partly_unknown, row_of
 from tests.benchmark.sample_results import EMPTY
 

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.benchmark.estimates import ThresholdFigure
 from harness.benchmark.forms.detail import (
     calibration_table,
     cost_table,
@@ -10,7 +11,7 @@ from harness.benchmark.forms.detail import (
     threshold_table,
 )
 from harness.benchmark.forms.tables import GAP, Cell, Table
-from harness.benchmark.results import Results, RunFacts, ThresholdFigure
+from harness.benchmark.results import Results, RunFacts
 from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, partly_unknown, row_of
 
 

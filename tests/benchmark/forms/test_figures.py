@@ -9,9 +9,9 @@ from matplotlib.colors import same_color
 from matplotlib.image import imread
 from pydantic import BaseModel
 
+from harness.benchmark.estimates import GRID, MACRO, Estimate
 from harness.benchmark.forms.figures import FIGURES, draw_figures, svg_of, write_figures
 from harness.benchmark.forms.figures.sheet import finding_name, kind_color, short
-from harness.benchmark.results import GRID, MACRO, Estimate
 from harness.evaluation.figures import BLUE, VERMILLION
 from tests.benchmark.sample_results import EMPTY, SCORED, sample_results
 

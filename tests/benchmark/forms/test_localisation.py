@@ -1,6 +1,7 @@
+from harness.benchmark.estimates import Estimate, Localisation
 from harness.benchmark.forms.localisation import finding_lines, localisation_tables
 from harness.benchmark.forms.tables import EXCLUDES_0
-from harness.benchmark.results import Estimate, Localisation, Results
+from harness.benchmark.results import Results
 from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, row_of
 
 HIT, CHANCE = Estimate(value=0.6, low=0.5, high=0.7, seeds=(0.5, 0.7)), Estimate(value=0.1)

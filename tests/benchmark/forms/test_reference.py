@@ -1,5 +1,6 @@
 import pytest
 
+from harness.benchmark.estimates import MACRO, Estimate
 from harness.benchmark.forms.reference import (
     published_cell,
     published_tables,
@@ -7,7 +8,7 @@ from harness.benchmark.forms.reference import (
     reproduction_tables,
 )
 from harness.benchmark.forms.tables import GAP
-from harness.benchmark.results import MACRO, Estimate, PublishedRow, Results
+from harness.benchmark.results import PublishedRow, Results
 from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, row_of
 
 

@@ -2,9 +2,10 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.benchmark.estimates import Estimate
 from harness.benchmark.forms.searches import budget_table, change_table, search_table
 from harness.benchmark.forms.tables import Cell, Table
-from harness.benchmark.results import Cost, Estimate, Results, Row
+from harness.benchmark.results import Cost, Results, Row
 from tests.benchmark.forms.conftest import SHAPES, of_rows, row_of
 
 

@@ -1,8 +1,9 @@
 import pytest
 
+from harness.benchmark.estimates import MACRO, Estimate, Subgroup
 from harness.benchmark.forms.subgroups import excludes_0, subgroup_tables
 from harness.benchmark.forms.tables import EXCLUDES_0
-from harness.benchmark.results import MACRO, Estimate, Results, Subgroup
+from harness.benchmark.results import Results
 from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, row_of
 
 

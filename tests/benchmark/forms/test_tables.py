@@ -1,5 +1,6 @@
 import pytest
 
+from harness.benchmark.estimates import Estimate
 from harness.benchmark.forms.tables import (
     IS_WIDE,
     MARKS,
@@ -15,7 +16,6 @@ from harness.benchmark.forms.tables import (
     signed,
     words,
 )
-from harness.benchmark.results import Estimate
 from tests.benchmark.forms.conftest import of_rows, row_of
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.benchmark.estimates import MACRO, Estimate, ThresholdFigure
 from harness.benchmark.forms.figures.sheet import (
     WIDE,
     Panel,
@@ -20,7 +21,7 @@ from harness.benchmark.forms.figures.sheet import (
     say_empty,
     short,
 )
-from harness.benchmark.results import MACRO, Estimate, Results, Row, ThresholdFigure
+from harness.benchmark.results import Results, Row
 from harness.evaluation.figures import BLUE, GRAY, TEXT_PT, VERMILLION
 from harness.evaluation.plates import PALE, Heading, plate_style
 

@@ -7,6 +7,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.benchmark.estimates import (
+    GRID,
+    MACRO,
+    Calibration,
+    Curves,
+    ReliabilityCurve,
+)
 from harness.benchmark.forms.figures.sheet import (
     SQUARE,
     WIDTH_IN,
@@ -18,15 +25,7 @@ from harness.benchmark.forms.figures.sheet import (
     say_empty,
     short,
 )
-from harness.benchmark.results import (
-    GRID,
-    MACRO,
-    Calibration,
-    Curves,
-    ReliabilityCurve,
-    Results,
-    Row,
-)
+from harness.benchmark.results import Results, Row
 from harness.evaluation.figures import BLUE, GRAY, PALETTE, REFERENCE, SMALL_PT, TICKS, VERMILLION
 from harness.evaluation.plates import GRID_LINE, is_left, is_lowest, new_plate, plate_style
 

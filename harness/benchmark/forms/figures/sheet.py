@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness.benchmark.results import MACRO, Results, Row, Scope
+from harness.benchmark.estimates import MACRO, Scope
+from harness.benchmark.results import Results, Row
 from harness.evaluation.figures import (
     BLUE,
     GRAY,

@@ -5,6 +5,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.benchmark.estimates import MACRO, Estimate
 from harness.benchmark.forms.figures.sheet import (
     WIDTH_IN,
     Entries,
@@ -13,7 +14,7 @@ from harness.benchmark.forms.figures.sheet import (
     legend,
     name_lines,
 )
-from harness.benchmark.results import MACRO, Estimate, Results, Row
+from harness.benchmark.results import Results, Row
 from harness.evaluation.figures import BLUE, REFERENCE, VERMILLION
 from harness.evaluation.plates import new_plate, plate_style
 

@@ -1,8 +1,8 @@
-"""What the trainer does beside training: `tests/test_trial.py` has whole runs."""
+"""Where an epoch has its parts: `tests/test_trial.py` has whole runs."""
 
 import pytest
 
-from harness.training.trainer import parts_of_an_epoch
+from harness.training.progress import parts_of_an_epoch
 
 
 @pytest.mark.parametrize(

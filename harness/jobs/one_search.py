@@ -1,0 +1,83 @@
+"""`OneSearch`: one of the searches of a job, as its folder has it and as MLflow shows it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness.core.records import Outcome
+from harness.data.store import ImageStore
+from harness.jobs.place import Tracked
+from harness.search.leaderboard import (
+    TrialSummary,
+    describe_counts,
+    leaderboard,
+    leaderboard_row,
+    trial_dirs,
+)
+from harness.search.pictures import draw_pictures
+from harness.search.search import SearchPlan
+from harness.search.trial_source import TrialSource
+from harness.tracking import Tracker
+
+NUM_FIGURES = 3
+"""So many of the best trials get their figures drawn in MLflow."""
+
+
+@dataclass(frozen=True)
+class OneSearch:
+    """One of the searches of a job."""
+
+    plan: SearchPlan
+    folder: Path
+    source: TrialSource
+
+    @property
+    def board(self) -> list[TrialSummary]:
+        return leaderboard(self.folder, self.plan.default_recipe)
+
+    @property
+    def ended(self) -> dict[Outcome, int]:
+        """How many trials have ended, and how."""
+        return dict(Counter(run.directory.status.outcome for run in self.source.ended))
+
+    @property
+    def counts(self) -> str:
+        return describe_counts(self.ended, self.source.num_to_run)
+
+    @property
+    def best(self) -> tuple[float, str] | None:
+        scores = [(trial.score, trial.name) for trial in self.board if trial.score is not None]
+        return max(scores, default=None)
+
+    def tracked(self, tracker: Tracker, images: ImageStore) -> Tracked:
+        """The search as MLflow shows it."""
+
+        def finish() -> None:
+            completed = [trial for trial in self.board if trial.status.outcome is Outcome.COMPLETED]
+            best = [self.source.run_of(trial.name) for trial in completed[:NUM_FIGURES]]
+            tracker.log_figures(best)
+            pictures = draw_pictures(self.folder, images.manifest)
+            if pictures is not None:
+                tracker.log_files(self.plan.name, [pictures])
+
+        return Tracked(
+            name=self.plan.name,
+            kind="search",
+            ended=self.source.ended,
+            directories=partial(trial_dirs, self.folder),
+            outcome=lambda: self.source.outcome,
+            rows=lambda: [leaderboard_row(trial) for trial in self.board],
+            finish=finish,
+            tags=self.tags,
+        )
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """How it searches, for MLflow."""
+        settings, origins = self.plan.space.search, self.plan.warm_start.points
+        return {
+            "harness.sampler": settings.sampler,
+            "harness.scheduler": settings.scheduler,
+            "harness.warm_start": ", ".join(point.origin for point in origins),
+        }
