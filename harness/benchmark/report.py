@@ -4,7 +4,8 @@ from pathlib import Path
 
 from harness.benchmark.forms import RESULTS_FILE, write_forms
 from harness.benchmark.results import Results
-from harness.benchmark.statistics import Progress, compute_results, ignore
+from harness.benchmark.statistics import compute_results
+from harness.core.progress import Progress, ignore
 
 PARTS = (
     "comparison.json",

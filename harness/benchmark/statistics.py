@@ -3,7 +3,7 @@
 All rows see the same resamples of the patients, so that their differences are paired.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +30,12 @@ from harness.benchmark.row_parts import (
     thresholds_of,
 )
 from harness.benchmark.sampling import Sample, Samples, sample
+from harness.core.progress import Progress, ignore
 from harness.core.seeds import derive_seed
 from harness.evaluation.comparisons import delong, holm, paired_p, seed_se
 from harness.evaluation.intervals import ALL_METRICS
 from harness.evaluation.resampling import Resamples
 from harness.evaluation.subgroups import Cases
-
-Progress = Callable[[int, int], None]
-
-
-def ignore(done: int, total: int) -> None:
-    """A `progress` for those who do not listen."""
 
 
 def compute_results(folder: Path, *, progress: Progress = ignore) -> Results:

@@ -5,7 +5,6 @@ N images of validation, L findings.
 
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,6 +34,7 @@ from harness.core.files import (
 )
 from harness.core.machine import Machine
 from harness.core.predictions import Predictions
+from harness.core.progress import Progress, ignore
 from harness.core.recipe import Recipe
 from harness.core.records import Outcome, RunRecord
 from harness.core.run_dir import RunDirectory
@@ -48,13 +48,8 @@ from harness.training.parts import ImageRows, StoreRows, open_data
 from harness.training.runtime import describe_device, num_threads
 from harness.training.thrift import EVAL_BATCH_SIZE
 
-Progress = Callable[[int, int], None]
 BATCHES_AT_ONCE = 4
 """Between two steps of the progress."""
-
-
-def ignore(done: int, total: int) -> None:
-    """A `progress` for those who do not listen."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from harness.core.errors import HarnessError
 from harness.core.files import check_space
 from harness.core.findings import FINDINGS
-from harness.data.download import Progress, download, remote_file
+from harness.core.progress import Progress
+from harness.data.download import download, remote_file
 from harness.data.http_ranges import TERMS, Terms
 from harness.data.manifest import StoreOrigin
 from harness.data.preparing import making

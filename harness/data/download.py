@@ -9,13 +9,14 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import check_space, naming_a_full_disk
 from harness.core.locks import held
+from harness.core.progress import Progress
 from harness.data.http_ranges import (
     TERMS,
     Terms,
@@ -31,9 +32,6 @@ PROGRESS_EVERY_S = 0.5
 NUM_ARRIVALS = 2
 """A file that arrives whole and wrong is fetched once more, from its beginning."""
 NUM_NAMED = 3
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes that are there and checked or arriving, and all."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
+from harness.core.progress import Progress
 from harness.data.manifest import StoreOrigin
 from harness.data.nih_tables import (
     LISTS,
@@ -23,7 +24,6 @@ from harness.data.nih_tables import (
     read_boxes,
     read_label_table,
 )
-from harness.data.partial_store import Progress
 from harness.data.preparing import SourceTable, prepare_store
 from harness.data.store import ImageStore, empty_boxes
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_text
-from harness.data.download import NUM_AT_ONCE, Progress, RemoteFile, download
+from harness.core.progress import Progress
+from harness.data.download import NUM_AT_ONCE, RemoteFile, download
 from harness.data.http_ranges import TERMS, Terms
 from harness.data.nih import ATTRIBUTION, BOX_LIST, LABEL_TABLE, LABEL_TABLES
 from harness.data.nih_tables import (

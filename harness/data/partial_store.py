@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.files import check_space, read_json, write_json
+from harness.core.progress import Progress
 from harness.data.archive_book import ArchiveBook
 from harness.data.contents import Contents, create_contents
 from harness.data.decode import num_cpus
@@ -39,9 +40,6 @@ from harness.data.decoding import (
 from harness.data.manifest import Failure, StoreOrigin, read_manifest
 from harness.data.rows_file import RowsFile, copy_rows, create_rows
 from harness.data.store import ImageStore, complete_store
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images that are done, and of all."""
 
 Found = Mapping[str, Path | str | None]
 """Each image in the order of the rows: its file, why it has none, or None for one not found."""

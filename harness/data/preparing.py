@@ -10,8 +10,9 @@ import pandas as pd
 
 from harness.core.errors import HarnessError
 from harness.core.locks import held
+from harness.core.progress import Progress
 from harness.data.manifest import StoreOrigin, read_manifest
-from harness.data.partial_store import Found, PartialStore, Progress, first_difference
+from harness.data.partial_store import Found, PartialStore, first_difference
 from harness.data.store import ImageStore, empty_boxes
 
 logger = logging.getLogger(__name__)

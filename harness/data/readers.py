@@ -18,10 +18,10 @@ from pydantic import ValidationError
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import sha256_of_file
+from harness.core.progress import Progress
 from harness.core.recipe import problems_of
 from harness.data.manifest import StoreOrigin
 from harness.data.nih_tables import clean_ages, count_note
-from harness.data.partial_store import Progress
 from harness.data.preparing import SourceTable, prepare_store
 from harness.data.store import FOLDS, ImageStore
 

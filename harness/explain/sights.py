@@ -4,7 +4,7 @@ Obeys the test lock: before a box of the test part is read, the look is written 
 `score_test` is. B sights of a batch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from scipy import ndimage
 from harness.core.errors import HarnessError
 from harness.core.locks import held
 from harness.core.machine import Machine
+from harness.core.progress import Progress, ignore
 from harness.core.provenance import sources_sha256
 from harness.core.recipe import Recipe
 from harness.core.records import RunRecord
@@ -32,12 +33,6 @@ LEVEL = 180 / 255
 """Of the highest value: the higher of the two levels at which Wang et al. 2017 cut their maps."""
 BATCH_SIZE = 16
 LOCK_WAIT_S = 60.0
-
-Progress = Callable[[int, int], None]
-
-
-def ignore(done: int, total: int) -> None:
-    """A `progress` for those who do not listen."""
 
 
 def explain_run(

@@ -15,6 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import write_atomic
 from harness.core.looks import collect_looks
 from harness.core.machine import Machine
+from harness.core.progress import Progress, ignore
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.data.splits import make_split
@@ -22,7 +23,7 @@ from harness.data.store import ImageStore
 from harness.explain.cam import grad_cams
 from harness.explain.explanations import Explanations, Part, explanations_file
 from harness.explain.sheet import Seen, SheetHeading, choose_sights, picture_sheet
-from harness.explain.sights import Progress, explain_run, has_boxes, ignore
+from harness.explain.sights import explain_run, has_boxes
 from harness.models.seen import contamination
 from harness.scoring import finished, trained_network
 

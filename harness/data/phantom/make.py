@@ -1,6 +1,6 @@
 """`make_phantom`: a synthetic chest X-ray data set as an image store, all of it from one seed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
+from harness.core.progress import Progress
 from harness.data.decode import num_cpus
 from harness.data.manifest import OTHER_COLUMNS, StoreOrigin
 from harness.data.phantom.anatomy import draw_chest
@@ -20,9 +21,6 @@ from harness.data.phantom.cohort import INVENTED_RATE, MISSED_RATE, Exam, plan_e
 from harness.data.phantom.film import develop, expose
 from harness.data.phantom.signs import SIGNS, Box, draw_sign
 from harness.data.store import BOX_COLUMNS, ImageStore, write_store
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images that are drawn, and of all."""
 
 VERSION = "1"
 """Raised when the same seed begins to give other pixels or labels."""
