@@ -24,6 +24,7 @@ from harness.core.errors import HarnessError
 from harness.data import dicom as dicom_module
 from harness.data.dicom import window
 from harness.data.radiograph import read_radiograph
+from tests.data.damage import said_of_damage
 from tests.data.dicom_files import SECRET, dicom, ramp, table
 
 WHOLE = np.rint(np.linspace(0, 255, 64))
@@ -248,14 +249,6 @@ def test_no_identifier_is_ever_a_value(monkeypatch):
 
 def test_damage_anywhere_is_an_image_or_one_line(caplog):
     whole, rng = dicom(WindowCenter=2000, WindowWidth=900), np.random.default_rng(3)
-    said = []
-    for place in rng.integers(128, 900, 120):
-        changed = bytearray(whole)
-        changed[place] ^= int(rng.integers(1, 256))
-        for data in (bytes(changed), whole[:place]):
-            try:
-                assert read_radiograph(data).pixel_HW.dtype == np.uint8
-            except HarnessError as error:
-                said.append(str(error))
+    said = said_of_damage(whole, rng.integers(128, 900, 120), rng)
     assert len(said) > 100
     assert not any("DOE" in text or "\n" in text for text in [*said, caplog.text])
