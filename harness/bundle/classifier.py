@@ -20,6 +20,7 @@ from harness.data.decode import to_square
 from harness.data.radiograph import Radiograph
 from harness.evaluation.temperature import apply_temperature
 from harness.models.zoo import Network, build_network
+from harness.training.build import placed
 from harness.training.checkpoint import load_weights
 from harness.training.predict import predict
 from harness.training.runtime import resolve_device
@@ -74,7 +75,7 @@ class Classifier:
             seed=0,
         )
         load_weights(bundle.weights, network.backbone)
-        return cls(bundle, network.to(place).eval(), place)
+        return cls(bundle, placed(network, place).eval(), place)
 
     @property
     def recipe(self) -> Recipe:

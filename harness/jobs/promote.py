@@ -9,7 +9,7 @@ from harness.bundle.write import check_finished, write_bundle
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
 from harness.core.progress import Progress, ignore
-from harness.jobs.find_run import find_run, store_of
+from harness.jobs.find_run import FoundRun, find_run, store_of
 from harness.tracking.new_version import register
 from harness.tracking.registry import PromotedModel, find_promoted, has_files, set_alias
 
@@ -62,7 +62,7 @@ def promote(word: str, *, name: str, alias: str, order: BundleOrder) -> Promotio
     is_new, agreement = model is None or not has_files(model, order.results), ""
     if model is None or is_new:
         with tempfile.TemporaryDirectory() as scratch:
-            bundle = _bundle(word, Path(scratch) / "bundle", order)
+            bundle = _bundle(found, Path(scratch) / "bundle", order)
             model = register(bundle, group=found.group, results=order.results, name=name)
             agreement = _agreement(bundle)
     return Promotion(set_alias(model, alias, results=order.results), is_new, agreement)
@@ -80,23 +80,23 @@ def export(word: str, folder: Path, *, with_onnx: bool, order: BundleOrder) -> t
     """
     if folder.exists():
         raise HarnessError(f"--to {folder}: already exists; remove it or choose another folder")
+    found = find_run(word, order.results)
     if not with_onnx:
-        bundle = _bundle(word, folder, order)
+        bundle = _bundle(found, folder, order)
         return bundle, _agreement(bundle)
     from harness.bundle.onnx_form import check_installed, write_onnx
 
     check_installed()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        bundle = _bundle(word, Path(scratch) / folder.name, order)
-        store = store_of(find_run(word, order.results), order.results, order.store)
+        bundle = _bundle(found, Path(scratch) / folder.name, order)
+        store = store_of(found, order.results, order.store)
         difference = write_onnx(bundle, store=store)
         bundle.folder.rename(folder)
     return Bundle.read(folder), f"{_agreement(bundle)}; ONNX within {difference:.1g} of PyTorch"
 
 
-def _bundle(word: str, folder: Path, order: BundleOrder) -> Bundle:
-    found = find_run(word, order.results)
+def _bundle(found: FoundRun, folder: Path, order: BundleOrder) -> Bundle:
     check_finished(found.directory)
     return write_bundle(
         found.directory,

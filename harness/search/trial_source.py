@@ -77,7 +77,7 @@ class TrialSource(RunSource):
         if self.unfinished:
             run = self.unfinished.popleft()
             self.study.begin(trial_number(run.name), run.values)
-            self._teach(run, Status(outcome=Outcome.QUEUED))
+            self._teach(run, Status(outcome=Outcome.QUEUED), scores_of(run.directory))
         elif self.next_number < self.plan.num_trials:
             run = self._new_run()
         else:
@@ -233,12 +233,11 @@ class TrialSource(RunSource):
             self.asha.replay(run.name, scores, went_on=went_on)
         self.ledger.note(run.name, status, num_epochs=_num_epochs(scores))
         if is_ours and self.study.begin(trial_number(run.name), run.values):
-            self._teach(run, status)
+            self._teach(run, status, scores)
         (self.ended if status.outcome.is_final else self.unfinished).append(run)
 
-    def _teach(self, run: Run, status: Status) -> None:
+    def _teach(self, run: Run, status: Status, scores: Mapping[float, float]) -> None:
         """Tell the study what the folder of a trial holds."""
-        scores = scores_of(run.directory)
         if status.outcome.is_final:
             self._end(run, status, scores)
             return

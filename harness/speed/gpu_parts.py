@@ -24,6 +24,7 @@ from harness.core.run_dir import RunDirectory
 from harness.data.batches import TOGETHER_IMAGES, Batches
 from harness.models.zoo import build_network
 from harness.speed.work import RandomStore
+from harness.training.build import placed
 from harness.training.compiled import find_compiled
 from harness.training.means import Means
 from harness.training.parts import Parts
@@ -81,9 +82,8 @@ def make_trainer(
     )
     network = build_network(
         recipe.model, num_findings=len(FINDINGS), input_px=size.input_px, seed=0
-    ).to(size.device)
-    if size.device == "cuda":
-        network = network.to(memory_format=torch.channels_last)
+    )
+    network = placed(network, torch.device(size.device))
     num_images = max(1, size.num_images // batch_size) * batch_size
     store = _store(num_images, size.stored_px)
     batches = Batches(

@@ -80,12 +80,14 @@ def promoted_models(results: Path, uri: str | None = None) -> list[PromotedModel
         return []
     store = find_store(results, uri)
     with told_in_one_line(store_uri(results, uri)):
-        found = [
-            (version.creation_timestamp, PromotedModel.of(version, _aliases(store, version.name)))
+        versions = [
+            version
             for version in _pages(store.client.search_model_versions)
             if RUN_ID in version.tags
         ]
-    return [model for _, model in sorted(found, key=lambda pair: pair[0], reverse=True)]
+        aliases = {name: _aliases(store, name) for name in {each.name for each in versions}}
+    versions.sort(key=lambda version: version.creation_timestamp, reverse=True)
+    return [PromotedModel.of(version, aliases[version.name]) for version in versions]
 
 
 def find_promoted(

@@ -18,7 +18,14 @@ def build(recipe: Recipe, machine: Machine) -> Network:
         input_px=recipe.data.input_px,
         seed=derive_seed(recipe.seed, "weights"),
     )
-    device = resolve_device(machine)
+    return placed(network, resolve_device(machine))
+
+
+def placed(network: Network, device: torch.device) -> Network:
+    """The network on a device, its weights laid out as its convolutions there want them.
+
+    So it gives the same bits wherever it is built: in training, in a bundle, for a measurement.
+    """
     network = network.to(device)
     if device.type == "cuda":  # else each step would turn the weights of its convolutions
         network = network.to(memory_format=torch.channels_last)
