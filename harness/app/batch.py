@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.app import plain
 from harness.app.findings_chart import FindingRow, shown
+from harness.bundle import predict
 
 MAX_FILES = 500
 
@@ -34,7 +35,7 @@ class BatchEntry:
         return ", ".join(flagged) or "nothing flagged"
 
 
-HEAD = ("image", "finding", "score", "probability", "threshold", "flag", "problem", "model")
+HEAD = (*predict.HEAD, "problem", "model")
 """The first six are those of `harness predict --csv`; thresholds apply to scores."""
 
 
@@ -52,6 +53,10 @@ def csv_of(entries: Sequence[BatchEntry], model: str) -> str:
 
 
 def _cells(row: FindingRow) -> tuple[str, ...]:
-    threshold = "" if row.score_threshold is None else f"{row.score_threshold:.7g}"
-    flag = str(int(row.is_flagged))
-    return row.finding, f"{row.score:.7g}", f"{row.probability:.7g}", threshold, flag
+    return predict.cells(
+        row.finding,
+        score=row.score,
+        probability=row.probability,
+        threshold=row.score_threshold,
+        is_flagged=row.is_flagged,
+    )

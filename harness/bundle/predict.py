@@ -19,6 +19,9 @@ IMAGE_SUFFIXES = (
 """Of files that are taken from a folder; DICOM files often have none. A file given by name is read
 whatever its name."""
 
+HEAD = ("image", "finding", "score", "probability", "threshold", "flag")
+"""Of a CSV file of answers; thresholds apply to scores."""
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -69,26 +72,34 @@ def predict(
 def write_answers(path: Path, answered: Answered) -> None:
     """Write a CSV file with a row for each image and finding."""
     bundle = answered.classifier.bundle
-    head = ("image", "finding", "score", "probability", "threshold", "flag")
 
     def rows() -> Iterable[Sequence[object]]:
         for file, answer in answered.answers.items():
             for column, finding in enumerate(bundle.findings):
-                threshold = bundle.thresholds[finding]
                 yield (
                     file,
-                    finding,
-                    f"{answer.score_L[column]:.7g}",
-                    f"{answer.probability_L[column]:.7g}",
-                    "" if threshold is None else f"{threshold:.7g}",
-                    int(answer.is_flagged_L[column]),
+                    *cells(
+                        finding,
+                        score=answer.score_L[column],
+                        probability=answer.probability_L[column],
+                        threshold=bundle.thresholds[finding],
+                        is_flagged=answer.is_flagged_L[column],
+                    ),
                 )
 
     def write(partial: Path) -> None:
         with partial.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows([head, *rows()])
+            csv.writer(stream).writerows([HEAD, *rows()])
 
     write_atomic(path, write)
+
+
+def cells(
+    finding: str, *, score: float, probability: float, threshold: float | None, is_flagged: bool
+) -> tuple[str, ...]:
+    """What is said of one finding, under `HEAD` after the image's name."""
+    bound = "" if threshold is None else f"{threshold:.7g}"
+    return finding, f"{score:.7g}", f"{probability:.7g}", bound, str(int(is_flagged))
 
 
 def _inside(folder: Path) -> list[Path]:
