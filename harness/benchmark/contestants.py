@@ -21,7 +21,7 @@ from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE, rank_runs
 from harness.core.space import SearchSpace
 from harness.search.leaderboard import trial_dirs
-from harness.search.search import find_search, read_plan
+from harness.search.plan import find_search, read_plan
 
 logger = logging.getLogger(__name__)
 

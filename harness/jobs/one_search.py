@@ -16,7 +16,7 @@ from harness.search.leaderboard import (
     trial_dirs,
 )
 from harness.search.pictures import draw_pictures
-from harness.search.search import SearchPlan
+from harness.search.plan import SearchPlan
 from harness.search.trial_source import TrialSource
 from harness.tracking import Tracker
 

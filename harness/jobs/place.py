@@ -15,11 +15,11 @@ from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.data.splits import make_split
 from harness.data.store import ImageStore
+from harness.execution.checks import Needs
+from harness.execution.preflight import look_from_driver, preflight, raise_failed
+from harness.execution.ray_session import Resources, fit_resources, num_slots, start_ray
+from harness.execution.storage import Storage
 from harness.models.seen import files_of
-from harness.search.checks import Needs
-from harness.search.preflight import look_from_driver, preflight, raise_failed
-from harness.search.ray_session import Resources, fit_resources, num_slots, start_ray
-from harness.search.storage import Storage
 from harness.tracking import Tracker
 
 SMALL_FILES_BYTES = 1_000_000

@@ -17,7 +17,7 @@ from harness.core.selection import SCORE
 from harness.search.control import LEDGER_FILE
 from harness.search.importance import importance
 from harness.search.leaderboard import trial_dirs
-from harness.search.search import SearchPlan, read_plan
+from harness.search.plan import SearchPlan, read_plan
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from harness.core.records import Outcome
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
+from harness.execution.storage import Storage
 from harness.search.housekeeping import BestFew, is_resumable
 from harness.search.leaderboard import trial_dirs
-from harness.search.storage import Storage
 
 
 def fetch_trials(storage: Storage, search_dir: Path) -> None:

@@ -29,8 +29,8 @@ from harness.evaluation.plates import (
 from harness.search.control import LEDGER_FILE
 from harness.search.history import SearchHistory, TrialHistory, search_history
 from harness.search.leaderboard import trial_number
-from harness.search.parallel import draw_parallel, has_parallel
-from harness.search.search import read_plan
+from harness.search.parallel_axes import draw_parallel, has_parallel
+from harness.search.plan import read_plan
 
 logger = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from harness.search.housekeeping import (
     spent_files,
     status_of,
 )
-from harness.search.search import PLAN_FILE
+from harness.search.plan import PLAN_FILE
 
 log = logging.getLogger(__name__)
 

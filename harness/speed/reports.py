@@ -73,7 +73,7 @@ def median_ms(action: Callable[[], object], count: int, pause_s: float = 0.0) ->
 def _measure_worker(folder: Path) -> dict[str, float]:
     from ray import tune
 
-    from harness.search.ray_session import start_ray
+    from harness.execution.ray_session import start_ray
 
     start_ray(None)
     with redirect_stdout(StringIO()):  # Ray prints tables, verbose=0 or not

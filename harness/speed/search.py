@@ -88,7 +88,7 @@ def measure_apart(name: str, work: Work) -> Measurement:
 
 def start_harness() -> int:
     """Start Ray as the harness does; the number of trials that it has room for."""
-    from harness.search.ray_session import Resources, num_slots, start_ray
+    from harness.execution.ray_session import Resources, num_slots, start_ray
 
     start_ray(None)
     return num_slots(Resources(cpus=1, gpus=0))
@@ -98,8 +98,8 @@ def search_with_harness(work: Work) -> None:
     """The whole real path: Ray workers, Optuna, run directories, MLflow on SQLite."""
     from rich.console import Console
 
+    from harness.execution.ray_session import Resources
     from harness.jobs import Place, SearchOrder, search
-    from harness.search.ray_session import Resources
 
     place = Place(
         results=work.folder, resources=Resources(cpus=1, gpus=0), console=Console(quiet=True)

@@ -93,10 +93,8 @@ def check_plan(plan: SearchPlan, search_dir: Path, *, accept_changes: bool = Fal
     """
     changed = []
     if (search_dir / PLAN_FILE).exists():
-        before, after = read_plan(search_dir), plan
-        if not before.code:  # of a search that was begun before its code was written down
-            before = before.model_copy(update={"code": after.code})
-        changed = _changes(before.model_dump(mode="json"), after.model_dump(mode="json"))
+        before = read_plan(search_dir)
+        changed = _changes(before.model_dump(mode="json"), plan.model_dump(mode="json"))
     if changed and not accept_changes:
         more = f" and {len(changed) - MAX_CHANGES} more" if len(changed) > MAX_CHANGES else ""
         raise HarnessError(

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.search import whole_files
-from harness.search.storage import Storage
+from harness.execution import whole_files
+from harness.execution.storage import Storage
 
 RUN = "nih-dannynet/t0007-3fa2c1"
 
@@ -231,8 +231,8 @@ def test_a_storage_that_is_the_results_folder_itself_copies_nothing(tmp_path):
 UPLOADER = """
 import os, signal, sys
 from pathlib import Path
-from harness.search.storage import Storage
-from harness.search.whole_files import WholeFiles
+from harness.execution.storage import Storage
+from harness.execution.whole_files import WholeFiles
 
 write_stream = WholeFiles._write_stream
 

@@ -4,15 +4,14 @@ import shutil
 
 import pytest
 
-from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.space import SearchSpace
-from harness.search.execution import execute
+from harness.execution.ray_session import Resources, fit_resources, start_ray
+from harness.execution.ray_tune import execute
 from harness.search.leaderboard import count_outcomes, leaderboard
-from harness.search.ray_session import Resources, fit_resources, start_ray
-from harness.search.search import SearchPlan, check_plan, write_plan
+from harness.search.plan import SearchPlan, check_plan, write_plan
 from harness.search.trial_source import TrialSource
 
 FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
@@ -171,40 +170,3 @@ def test_a_diverged_trial_is_named_and_the_search_goes_on(toy_store, tmp_path):
     for status in follower.ended.values():
         assert (status.outcome, status.reason) == (Outcome.FAILED, FailureReason.DIVERGED)
     assert TrialSource(plan, tmp_path / "toy").num_to_run == 0
-
-
-def test_changed_settings_under_one_name_are_refused_and_listed(searched):
-    plan, search_dir, _ = searched
-    other = plan.model_copy(
-        update={"seed": 3, "space": plan.space.with_base({"train.batch_size": 16})}
-    )
-    with pytest.raises(HarnessError) as error:
-        check_plan(other, search_dir)
-    assert "seed was 0, is 3" in str(error.value)
-    assert "space.base.train.batch_size was 32, is 16" in str(error.value)
-    check_plan(plan.model_copy(update={"num_trials": 50}), search_dir)
-
-
-def test_a_space_that_is_used_up_says_so(toy_store, tmp_path):
-    values = dict.fromkeys(("optim.lr", "optim.weight_decay", "loss.gamma", "loss.alpha"))
-    base = plan_of(toy_store, num_trials=9).space
-    fixed = {path: base.space[path].default for path in values}
-    space = base.with_base(fixed)
-    tree = space.model_dump()
-    tree["space"] = {"augment.jitter": {"kind": "choice", "choices": [0.0, 0.1], "default": 0.1}}
-    plan = plan_of(toy_store, num_trials=9).model_copy(
-        update={"space": SearchSpace.model_validate(tree)}
-    )
-    source = TrialSource(plan, tmp_path / "toy")
-    assert {source.next_run().name[:5], source.next_run().name[:5]} == {"t0000", "t0001"}
-    with pytest.raises(HarnessError, match="2 trials have tried what the space holds"):
-        source.next_run()
-
-
-def test_resources_that_no_node_has_are_refused_before_ray_waits():
-    start_ray(None)
-    with pytest.raises(HarnessError, match=r"asks for 1 CPU and 1 GPU.*largest of 1 Ray nodes"):
-        fit_resources(Resources(cpus=1, gpus=1))
-    with pytest.raises(HarnessError, match="asks for 512 CPU"):
-        fit_resources(Resources(cpus=512))
-    assert fit_resources(Resources(cpus=1)).gpus == 0

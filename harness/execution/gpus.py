@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.search.checks import Check, show_bytes
+from harness.execution.checks import Check, show_bytes
 
 BUSY_PART = 0.1
 """Used part of a GPU's memory that tells of somebody else."""

@@ -20,7 +20,7 @@ from pyarrow import fs
 
 from harness.core.errors import DiskFullError, HarnessError
 from harness.core.files import FULL, write_atomic
-from harness.search.filesystems import Place, describe, is_passing
+from harness.execution.filesystems import Place, describe, is_passing
 
 log = logging.getLogger(__name__)
 

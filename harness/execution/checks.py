@@ -119,7 +119,7 @@ def check_results(results: Path, token: str, *, node: str, name: str) -> Check:
 
 def check_storage(uri: str, num_bytes: int, *, node: str) -> Check:
     """That what is written to the storage is read back, and that it has room."""
-    from harness.search.storage import Storage
+    from harness.execution.storage import Storage
 
     what, num_bytes = "storage", max(num_bytes, MIN_FREE_BYTES)
     try:

@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcome, Status
 from harness.core.run import Run, RunListener
-from harness.search.storage import Storage
+from harness.execution.storage import Storage
 
 log = logging.getLogger(__name__)
 

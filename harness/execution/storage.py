@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.search.filesystems import Place, open_place
-from harness.search.whole_files import Stamp, WholeFiles
+from harness.execution.filesystems import Place, open_place
+from harness.execution.whole_files import Stamp, WholeFiles
 
 NUM_PULL_ROUNDS = 5
 HEAVY = ("last.ckpt", "*.safetensors")

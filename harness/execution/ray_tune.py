@@ -19,10 +19,10 @@ from ray.tune.search import Searcher
 
 from harness.core.machine import Machine
 from harness.core.run import RunListener
-from harness.search.ray_session import Resources, num_slots
-from harness.search.run_book import RunBook, RunSource
-from harness.search.storage import Storage
-from harness.search.worker import work
+from harness.execution.ray_session import Resources, num_slots
+from harness.execution.run_book import RunBook, RunSource
+from harness.execution.storage import Storage
+from harness.execution.worker import work
 
 
 def execute(

@@ -23,7 +23,7 @@ from harness.core.machine import Machine
 from harness.core.recipe import Recipe
 from harness.core.records import EarlyReport, EpochReport, Outcome, Status
 from harness.core.run_dir import RunDirectory
-from harness.search.storage import Storage
+from harness.execution.storage import Storage
 
 log = logging.getLogger(__name__)
 

@@ -11,21 +11,21 @@ from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.data.batches import Batches
 from harness.data.splits import make_split
-from harness.search import timed
-from harness.search.timed import FirstBatches, measure_pace
+from harness.execution import pace as pace_module
+from harness.execution.pace import FirstBatches, measure_pace
 from harness.trial import run_trial
 
 
 @pytest.fixture
-def recipe(recipe):
-    return recipe.with_values({"train.epochs": 3, "train.batch_size": 4})
+def recipe(toy_recipe):
+    return toy_recipe.with_values({"train.epochs": 3, "train.batch_size": 4})
 
 
 @pytest.fixture
 def processor_time(monkeypatch):
     """Clocks that other processes of this machine do not disturb."""
     clock = types.SimpleNamespace(perf_counter=time.process_time)
-    monkeypatch.setattr("harness.search.timed.time", clock)
+    monkeypatch.setattr("harness.execution.pace.time", clock)
     monkeypatch.setattr("harness.training.trainer.time", clock)
 
 
@@ -34,8 +34,8 @@ def test_a_part_of_an_epoch_tells_of_the_whole(
 ):
     machine = Machine(store=toy_store.path, device="cpu")
     split = make_split(toy_store, "official")
-    monkeypatch.setattr(timed, "TRAIN_S", 0.2)
-    monkeypatch.setattr(timed, "VAL_S", 0.0)
+    monkeypatch.setattr(pace_module, "TRAIN_S", 0.2)
+    monkeypatch.setattr(pace_module, "VAL_S", 0.0)
     pace = measure_pace(recipe, machine)
     record = run_trial(recipe, machine, tmp_path / "run")
     assert (pace.num_train, pace.num_val) == (len(split.train), len(split.val))
@@ -51,7 +51,7 @@ def test_a_part_of_an_epoch_tells_of_the_whole(
 def test_few_batches_are_taken_and_the_first_is_not_counted(toy_store, monkeypatch):
     ticks = iter([0.0, 9.0, 9.5, 10.5, 99.0])
     monkeypatch.setattr(
-        "harness.search.timed.time", types.SimpleNamespace(perf_counter=lambda: next(ticks))
+        "harness.execution.pace.time", types.SimpleNamespace(perf_counter=lambda: next(ticks))
     )
     batches = FirstBatches(toy_store, np.arange(200), batch_size=10, device="cpu")
     batches.limit_s = 1.2

@@ -4,13 +4,15 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.core.errors import HarnessError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -188,3 +190,35 @@ def is_connected() -> bool:
     """Whether this process has a Ray."""
     ray = sys.modules.get("ray")
     return ray is not None and bool(ray.is_initialized())
+
+
+def on_a_node(
+    task: Callable[..., T], *arguments: object, resources: Resources, limit_s: float
+) -> T:
+    """What a function returns where a run would be made; in this process where it has no Ray.
+
+    A process of its own calls it there: what torch takes of a GPU goes back with that.
+
+    Raises:
+        HarnessError: The function has raised it, or no node had room and an answer in time.
+    """
+    if not is_connected():
+        return task(*arguments)
+    import ray
+
+    options = {"num_cpus": resources.cpus, "num_gpus": resources.gpus or 0}
+    remote = ray.remote(**options, max_calls=1, max_retries=0)(task)
+    answer = remote.remote(*arguments)
+    try:
+        found: T = ray.get(answer, timeout=limit_s)
+    except ray.exceptions.GetTimeoutError:
+        ray.cancel(answer, force=True)
+        raise HarnessError(
+            f"no node has answered within {limit_s:.0f} s: what else runs on the cluster leaves "
+            "no room (`ray status`)"
+        ) from None
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, HarnessError):
+            raise error.cause from None
+        raise
+    return found

@@ -7,8 +7,8 @@ from harness.core.recipe import Recipe
 from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcome, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
-from harness.search.run_book import MAX_LOSSES, RunBook, RunList, order_of
-from harness.search.worker import was_closed
+from harness.execution.run_book import MAX_LOSSES, RunBook, RunList, order_of
+from harness.execution.worker import was_closed
 
 DIED = "ActorDiedError: The actor died unexpectedly before finishing this task."
 NODE = "ActorDiedError: The actor died because its node has died. Node Id: 12"

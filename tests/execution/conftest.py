@@ -1,4 +1,4 @@
-"""A real S3 server on the loopback interface, which the tests of storage talk to; a recipe."""
+"""A real S3 server on the loopback interface, which the tests of storage talk to."""
 
 import logging
 import uuid
@@ -77,18 +77,3 @@ def storage_uri(request, tmp_path) -> str:
     if request.param == "folder":
         return str(tmp_path / "storage")
     return request.getfixturevalue("s3_uri")
-
-
-@pytest.fixture
-def recipe(toy_store):
-    """A small network on the toy store."""
-    from harness.core.recipe import Recipe
-
-    values = {
-        "data.store": toy_store.fingerprint,
-        "data.resize_px": 32,
-        "data.input_px": 32,
-        "model.name": "densenet_mini",
-        "model.weights": "none",
-    }
-    return Recipe().with_values(values)

@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_text
-from harness.search.checks import (
+from harness.execution.checks import (
     RESULTS,
     Check,
     Needs,
@@ -31,8 +31,8 @@ from harness.search.checks import (
     own_versions,
     token_folder,
 )
-from harness.search.gpus import check_gpus
-from harness.search.ray_session import Resources, alive_nodes, num_slots
+from harness.execution.gpus import check_gpus
+from harness.execution.ray_session import Resources, alive_nodes, num_slots
 
 DRIVER = "driver"
 NODE_TIMEOUT_S = 120.0

@@ -13,9 +13,9 @@ import ray
 from ray.cluster_utils import Cluster
 
 from harness.core.errors import HarnessError
-from harness.search import preflight as preflight_module
-from harness.search.checks import RESULTS, Check, Needs
-from harness.search.preflight import (
+from harness.execution import preflight as preflight_module
+from harness.execution.checks import RESULTS, Check, Needs
+from harness.execution.preflight import (
     DRIVER,
     Answer,
     ask_nodes,
@@ -26,7 +26,7 @@ from harness.search.preflight import (
     preflight,
     raise_failed,
 )
-from harness.search.ray_session import Resources, fit_resources, num_slots
+from harness.execution.ray_session import Resources, fit_resources, num_slots
 
 NUM_NODES = 3
 
@@ -151,8 +151,8 @@ def test_slots_count_whole_trials_node_by_node(cluster):
 
 NODE = """
 import json, pathlib, sys
-from harness.search.checks import Needs, own_versions
-from harness.search.preflight import Question, look_around
+from harness.execution.checks import Needs, own_versions
+from harness.execution.preflight import Question, look_around
 store, folder = map(pathlib.Path, sys.argv[1:])
 answer = look_around(Question(
     needs=Needs(store=store), token="", versions=own_versions(), node="n1", node_id="1",
