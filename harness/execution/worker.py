@@ -11,6 +11,7 @@ import os
 import tempfile
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def work(order: dict[str, Any]) -> None:
         Exception: A fault of the code or of this process, which a fresh process may not have.
     """
     os.environ.update(PATIENCE)
+    _warm_up()
     if order["storage"] is None:
         _make(order, Path(order["run_dir"]), _tell, ignore_look)
         return
@@ -69,7 +71,7 @@ def _make(
     report: Callable[[EpochReport | EarlyReport], None],
     looked: Callable[[Look], None],
 ) -> None:
-    from harness.scoring import score_test  # torch, which the driver need not import
+    from harness.scoring import score_test
     from harness.trial import run_trial
 
     if was_closed(order, run_dir):
@@ -97,6 +99,16 @@ def _make(
         _give_memory_back()
 
 
+def _warm_up() -> None:
+    """Import what makes runs, which the driver need not have.
+
+    It takes seconds, in which a driver may be interrupted: so it comes before the run's folder is
+    brought here, and its status read.
+    """
+    for name in ("harness.trial", "harness.scoring"):
+        import_module(name)
+
+
 def _tell(report: EpochReport | EarlyReport) -> None:
     """Report to the driver, and wait for its word; a run that it stops ends here."""
     if isinstance(report, EarlyReport):
@@ -108,7 +120,7 @@ def _tell(report: EpochReport | EarlyReport) -> None:
 def was_closed(order: dict[str, Any], run_dir: Path) -> bool:
     """True where the driver has ended since it gave the order, and has put the run aside.
 
-    Asked at the last moment: getting ready takes seconds, in which a driver may be interrupted.
+    Asked at the last moment: a driver may be interrupted while a worker gets ready.
     """
     before, status = Status.model_validate(order["status"]), RunDirectory(run_dir).status
     return status.outcome is Outcome.PREEMPTED and status != before
