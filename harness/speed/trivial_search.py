@@ -1,17 +1,15 @@
-"""A search whose trials are trivial, and the time and memory that it takes around them."""
+"""`TrivialSearch`: a search whose trials are trivial, and the time that it takes around them."""
 
-import os
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 from harness.core.errors import HarnessError
 from harness.core.files import read_json
 from harness.core.recipe import Frozen
 from harness.core.space import SearchSpace
+from harness.speed.instruments import MemorySampler
 
 NUM_IMAGES, SIZE_PX = 200, 32
 NUM_EPOCHS = 3
@@ -22,13 +20,10 @@ TRIVIAL = {
     "train.epochs": NUM_EPOCHS,
     "train.early_stop_epochs": NUM_EPOCHS,
 }
-SAMPLES_AT = (10, 50, 90, 100)
-"""Per cent of the time at which the driver's memory is told."""
-SAMPLE_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
-class Work:
+class TrivialSearch:
     """What is searched: a few epochs of a small network on a small phantom, many times.
 
     Attributes:
@@ -45,10 +40,7 @@ class Work:
     @property
     def space(self) -> SearchSpace:
         shipped = SearchSpace.load("dannynet-mini")
-        no_scheduler = shipped.search.model_copy(
-            update={"scheduler": "none"}
-        )  # nothing is cut short
-        return shipped.model_copy(update={"search": no_scheduler}).with_base(TRIVIAL)
+        return shipped.with_search({"scheduler": "none"}).with_base(TRIVIAL)  # none is cut short
 
 
 class Measurement(Frozen):
@@ -94,7 +86,7 @@ class Measurement(Frozen):
 
 
 def measure(
-    work: Work, search: Callable[[Work], None], *, num_slots: int, records: str
+    work: TrivialSearch, search: Callable[[TrivialSearch], None], *, num_slots: int, records: str
 ) -> Measurement:
     """Run a search of `work` and tell what it took.
 
@@ -128,105 +120,15 @@ def measure(
     )
 
 
-@dataclass
-class MemorySampler:
-    """Watches the resident memory of this process from a thread while its `with` block runs."""
-
-    samples_mb: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-        self._sample()
-
-    def at_per_cents(self) -> dict[str, float]:
-        """The samples at `SAMPLES_AT` per cent of the time, in MB."""
-        last = len(self.samples_mb) - 1
-        if last < 0:
-            return {}
-        return {f"{at}%": self.samples_mb[round(at / 100 * last)] for at in SAMPLES_AT}
-
-    def _watch(self) -> None:
-        while not self._is_over.wait(SAMPLE_EVERY_S):
-            self._sample()
-
-    def _sample(self) -> None:
-        size_mb = resident_mb()
-        if size_mb is not None:
-            self.samples_mb.append(size_mb)
-
-
-def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds that it takes by the clock."""
-    began = clock()
-    work()
-    return clock() - began
-
-
-def core_seconds(work: Callable[[], object]) -> float:
-    """Seconds that this process has a core for, whatever else the machine does."""
-    return seconds(work, clock=time.process_time)
-
-
-def resident_mb() -> float | None:
-    """Resident memory of this process in MB of 10**6 bytes; None where there is no /proc."""
-    try:
-        num_pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return None
-    return num_pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def peak_mb() -> float | None:
-    """The most that was ever resident of this process, in MB; None where there is no /proc."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    peaks = (line.split() for line in lines if line.startswith("VmHWM:"))
-    return next((int(size) * 1024 / 1e6 for _, size, _ in peaks), None)
-
-
-def describe_hardware() -> dict[str, Any]:
-    """Cores, CPU model and memory of this machine, and how busy it is with other things."""
-    return {
-        "cores": os.cpu_count(),
-        "cpu": _cpu_model(),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        "load_before": round(os.getloadavg()[0], 2),
-    }
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, "")
-
-
 def actor_seconds(began_at: float) -> float:
     """How long Ray's actors were there until now, all together, since `began_at` (Unix time).
 
     0 where Ray is not up. An actor counts from its process's first sign of life, not while its
     process starts.
     """
-    import sys
+    from harness.execution.ray_session import is_connected  # late: it changes Ray's settings
 
-    if "ray" not in sys.modules:
-        return 0.0
-    import ray
-
-    if not ray.is_initialized():
+    if not is_connected():
         return 0.0
     from ray._private import state
 

@@ -1,4 +1,4 @@
-"""The arithmetic of the overhead, the memory samples, and what is not measured."""
+"""The arithmetic of the overhead, and what is not measured."""
 
 import json
 import time
@@ -7,16 +7,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.recipe import Recipe
-from harness.speed.measure import (
-    NUM_EPOCHS,
-    Measurement,
-    MemorySampler,
-    Work,
-    describe_hardware,
-    measure,
-    peak_mb,
-    resident_mb,
-)
+from harness.speed.trivial_search import NUM_EPOCHS, Measurement, TrivialSearch, measure
 
 RECORDS = "t*/record.json"
 
@@ -52,7 +43,7 @@ def trials_of(work, durations_s, *, every_s):
 
 
 def test_a_search_of_known_length_is_measured(tmp_path):
-    work = Work(tmp_path / "work", 3)
+    work = TrivialSearch(tmp_path / "work", 3)
     found = measure(
         work,
         lambda work: trials_of(work, [0.1, 0.2, 0.3], every_s=0.2),
@@ -68,50 +59,15 @@ def test_a_search_of_known_length_is_measured(tmp_path):
 def test_a_search_that_lost_trials_is_not_measured(tmp_path):
     with pytest.raises(HarnessError, match="1 of 2 trials completed"):
         measure(
-            Work(tmp_path, 2),
+            TrivialSearch(tmp_path, 2),
             lambda work: trials_of(work, [1], every_s=0),
             num_slots=1,
             records=RECORDS,
         )
 
 
-def test_the_memory_of_this_process_is_seen_to_grow():
-    if resident_mb() is None:
-        pytest.skip("this system does not tell the memory of a process")
-    with MemorySampler() as memory:
-        before = resident_mb()
-        ballast = bytearray(200_000_000)
-        ballast[::4096] = bytes(len(ballast[::4096]))  # touched, so it is resident
-    at = memory.at_per_cents()
-    assert list(at) == ["10%", "50%", "90%", "100%"]
-    assert at["100%"] - before == pytest.approx(200, abs=20)
-
-
-def test_the_peak_stays_when_the_memory_is_given_back():
-    if peak_mb() is None:
-        pytest.skip("this system does not tell the memory of a process")
-    ballast = bytearray(200_000_000)
-    ballast[::4096] = bytes(len(ballast[::4096]))
-    held = resident_mb()
-    del ballast
-    assert peak_mb() >= held - 5
-    assert resident_mb() < held - 150
-
-
-def test_samples_are_told_at_the_right_places():
-    sampler = MemorySampler([float(number) for number in range(101)])
-    assert sampler.at_per_cents() == {"10%": 10.0, "50%": 50.0, "90%": 90.0, "100%": 100.0}
-    assert MemorySampler().at_per_cents() == {}
-
-
 def test_the_work_is_a_few_epochs_that_nothing_cuts_short(tmp_path):
-    space = Work(tmp_path, 1).space
+    space = TrivialSearch(tmp_path, 1).space
     assert isinstance(space.base, Recipe)
     assert (space.base.train.epochs, space.search.scheduler) == (NUM_EPOCHS, "none")
     assert "optim.lr" in space.space
-
-
-def test_the_hardware_is_described():
-    hardware = describe_hardware()
-    assert hardware["cores"] >= 1
-    assert hardware["memory_gb"] > 0
