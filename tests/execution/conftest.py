@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import pytest
 from pyarrow import fs
 
+from harness.execution.storage import Storage
+from tests.execution.stored_runs import epoch, write
+
 KEY_ID, SECRET = "harness-test-key", "harness-test-secret"
 
 
@@ -77,3 +80,14 @@ def storage_uri(request, tmp_path) -> str:
     if request.param == "folder":
         return str(tmp_path / "storage")
     return request.getfixturevalue("s3_uri")
+
+
+@pytest.fixture
+def storage(storage_uri):
+    return Storage.open(storage_uri)
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    write(tmp_path / "run", epoch(1))
+    return tmp_path / "run"
