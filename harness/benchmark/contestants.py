@@ -23,7 +23,7 @@ from harness.core.space import SearchSpace
 from harness.search.leaderboard import trial_dirs
 from harness.search.plan import find_search, read_plan
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 UNFINISHED = "unfinished"
 
@@ -203,7 +203,7 @@ def _completed_trials(folder: Path, store: str) -> dict[str, RunRecord]:
         try:
             is_completed, record = trial.status.outcome is Outcome.COMPLETED, trial.record
         except (OSError, HarnessError) as error:
-            logger.warning("%s is left out: %s", trial.path.name, error)
+            log.warning("%s is left out: %s", trial.path.name, error)
             continue
         is_comparable = record is not None and record.recipe.data.store == store
         if is_completed and record and is_comparable and SCORE in record.metrics:

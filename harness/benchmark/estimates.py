@@ -52,6 +52,11 @@ class Estimate(Frozen):
     def is_wide(self) -> bool:
         return self.low is not None and self.high is not None and self.high - self.low > WIDE
 
+    @property
+    def excludes_0(self) -> bool:
+        """True where the interval of a difference lies on one side of 0; False without one."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
 
 class Difference(Frozen):
     """A figure minus the same figure of another row, on the same resamples.

@@ -1,4 +1,4 @@
-"""`Sampled`: the figures of one row, per training seed and per resample of the patients.
+"""`Sample`: a figure of one row, per training seed and per resample of the patients.
 
 Axes: S training seeds, R resamples, L findings.
 """
@@ -73,6 +73,14 @@ class Sample:
 
 
 Samples = Mapping[Scope, Mapping[Metric, Sample]]
+
+
+def estimates(samples: Samples) -> dict[Scope, dict[Metric, Estimate]]:
+    """Each figure with its interval, in the order of the samples."""
+    return {
+        scope: {metric: one.estimate for metric, one in found.items()}
+        for scope, found in samples.items()
+    }
 
 
 def sample(

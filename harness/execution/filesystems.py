@@ -46,7 +46,7 @@ LASTING_ERRNOS = {
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A folder of a filesystem: `root` is an absolute path, or bucket and prefix."""
 
     uri: str
@@ -56,8 +56,8 @@ class Place:
     is_local: bool
 
 
-def open_place(uri: str) -> Place:
-    """The place that `uri` names; a local folder is made where it is absent.
+def open_location(uri: str) -> Location:
+    """The location that `uri` names; a local folder is made where it is absent.
 
     Raises:
         HarnessError: Within about 10 s: the URI is malformed or holds credentials, the service or
@@ -103,7 +103,7 @@ def _aws_code(error: OSError) -> str | None:
 # Local ------------------------------------------------------------------------------------------
 
 
-def _open_local(path: str) -> Place:
+def _open_local(path: str) -> Location:
     if not path:
         raise HarnessError("storage '': give a path or s3://bucket/prefix")
     root = Path(path).expanduser().absolute()
@@ -113,13 +113,13 @@ def _open_local(path: str) -> Place:
         raise HarnessError(
             f"storage {root}: {describe(error)}; give a folder to write to"
         ) from None
-    return Place(str(root), str(root), fs.LocalFileSystem(), str(root), is_local=True)
+    return Location(str(root), str(root), fs.LocalFileSystem(), str(root), is_local=True)
 
 
 # S3 ---------------------------------------------------------------------------------------------
 
 
-def _open_s3(uri: str) -> Place:
+def _open_s3(uri: str) -> Location:
     bucket, prefix, settings = _parse_s3(uri)
     root = "/".join((bucket, *PurePosixPath(prefix).parts))
     shown = f"s3://{root}"
@@ -136,7 +136,7 @@ def _open_s3(uri: str) -> Place:
         filesystem = _within(OPEN_LIMIT_S, connect)
     except OSError as error:
         raise HarnessError(f"storage {shown}{at}: {describe(error)}") from None
-    return Place(uri, shown, filesystem, root, is_local=False)
+    return Location(uri, shown, filesystem, root, is_local=False)
 
 
 def _parse_s3(uri: str) -> tuple[str, str, dict[str, Any]]:

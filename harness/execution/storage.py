@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.execution.filesystems import Place, open_place
+from harness.execution.filesystems import Location, open_location
 from harness.execution.whole_files import Stamp, WholeFiles
 
 NUM_PULL_ROUNDS = 5
@@ -29,12 +29,12 @@ LAST_WRITTEN = ("record.json", "test.json", "status.json")
 class Storage:
     """A mirror of run directories; made by `Storage.open`, pickled as its URI alone."""
 
-    def __init__(self, place: Place) -> None:
-        self.uri = place.uri
-        self.shown = place.shown
-        self._files = WholeFiles(place)
-        self._root = place.root
-        self._is_local = place.is_local
+    def __init__(self, location: Location) -> None:
+        self.uri = location.uri
+        self.shown = location.shown
+        self._files = WholeFiles(location)
+        self._root = location.root
+        self._is_local = location.is_local
         # What this process knows to be equal here and there, per folder and name.
         self._mirrored: dict[tuple[Path, str], dict[str, Stamp]] = {}
         # Names that this process pushes, cleared of what a killed one left half written.
@@ -45,9 +45,9 @@ class Storage:
         """The storage at a path, `file:///path` or `s3://bucket/prefix[?endpoint_override=URL]`.
 
         Raises:
-            HarnessError: Within about 10 s; see `open_place`.
+            HarnessError: Within about 10 s; see `open_location`.
         """
-        return cls(open_place(uri))
+        return cls(open_location(uri))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Storage.open, (self.uri,)

@@ -20,7 +20,7 @@ from pyarrow import fs
 
 from harness.core.errors import DiskFullError, HarnessError
 from harness.core.files import FULL, write_atomic
-from harness.execution.filesystems import Place, describe, is_passing
+from harness.execution.filesystems import Location, describe, is_passing
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ class WholeFiles:
     place fails for good, or for longer than patience lasts.
     """
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._filesystem = place.filesystem
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._filesystem = location.filesystem
 
     def stamps(self, path: str) -> dict[str, Stamp]:
         """Stamp of each stored file by its path below `path`."""
@@ -121,13 +121,13 @@ class WholeFiles:
 
     def sweep(self, target: str) -> None:
         """Remove what an uploader that was killed left half written; a bucket shows no such."""
-        if self._place.is_local:
+        if self._location.is_local:
             for half in Path(target).rglob(".*.partial*"):
                 half.unlink(missing_ok=True)
 
     def _write(self, path: str, data: Any) -> None:
         """Write one file whole: an object store shows it at its end, a folder gets it by rename."""
-        if not self._place.is_local:
+        if not self._location.is_local:
             self._write_stream(path, data)
             return
         folder, _, file = path.rpartition("/")
@@ -148,7 +148,7 @@ class WholeFiles:
             stream.close()
 
     def _short(self, path: str) -> str:
-        return path.removeprefix(f"{self._place.root}/")
+        return path.removeprefix(f"{self._location.root}/")
 
     def _patiently(self, what: str, act: Callable[[], T]) -> T:
         """What `act` returns, tried again with growing pauses while its failure may pass."""
@@ -158,7 +158,7 @@ class WholeFiles:
             try:
                 return act()
             except OSError as error:
-                told = f"storage {self._place.shown}: {what}: {describe(error)}"
+                told = f"storage {self._location.shown}: {what}: {describe(error)}"
                 pause = next(pauses, PATIENCE_S)
                 if not is_passing(error) or time.monotonic() + pause > give_up_at:
                     is_full = error.errno in FULL

@@ -47,7 +47,7 @@ class StoredWeights:
         record = run.record if run.status.outcome is Outcome.COMPLETED else None
         score = record.metrics.get(SCORE) if record is not None else None
         name = run.path.name
-        return self.best.rank(name, None if score is None else (-score, name))
+        return self.best.enter(name, None if score is None else (-score, name))
 
     def _remove(self, trial: str, files: list[str]) -> None:
         self.storage.remove(f"{self.group}/{trial}", files)

@@ -18,8 +18,8 @@ from harness.search.housekeeping import (
     Housekeeper,
     Waste,
     keep_best,
+    rank_of,
     remove,
-    standing_of,
     status_of,
 )
 
@@ -273,7 +273,7 @@ def test_weights_of_which_nothing_is_known_stay(tmp_path, spoil):
     assert holders(tmp_path) == [0, 1]
     Housekeeper(tmp_path, keep=1).ended(run)
     assert holders(tmp_path) == [0, 1]
-    assert standing_of(good) == (-0.9, good.path.name)
+    assert rank_of(good) == (-0.9, good.path.name)
     assert status_of(worse).outcome is Outcome.COMPLETED
 
 

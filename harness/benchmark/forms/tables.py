@@ -19,8 +19,9 @@ from harness.benchmark.estimates import (
     Metric,
     Scope,
 )
-from harness.benchmark.measures import MEASURES, Measure
+from harness.benchmark.metric_info import ORACLE
 from harness.benchmark.results import Results, Row
+from harness.core.findings import readable
 
 GAP = "–"
 MINUS = "−"
@@ -29,13 +30,6 @@ FINE_DECIMALS = 4
 HASH_DIGITS = 12
 LEAST_P = 0.001
 PERCENT = f"{LEVEL:.0%}".replace("%", " %")
-
-ORACLE = "f1_oracle"
-SHOWN: dict[Metric, Measure] = {
-    **MEASURES,
-    "f1": Measure("F1", "at the threshold frozen on validation"),
-    ORACLE: Measure("F1 oracle", "at the threshold tuned on test: an upper bound, not a result"),
-}
 
 NOT_DIFFERENT, IS_WIDE, EXCLUDES_0 = "†", "‡", "§"
 UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -173,6 +167,12 @@ def difference(value: Difference | None) -> Cell:
     )
 
 
+def gap(value: Estimate | None) -> Cell:
+    """A difference with its interval, marked where that excludes 0."""
+    cell = estimate(value, has_sd=False, is_signed=True)
+    return replace(cell, marks=(EXCLUDES_0,) if value and value.excludes_0 else ())
+
+
 def p_value(value: float | None) -> Cell:
     if value is None:
         return Cell()
@@ -225,7 +225,7 @@ def seeds_of(row: Row) -> str:
 
 
 def finding_name(finding: str) -> str:
-    return plain(finding.replace("_", " "))
+    return plain(readable(finding))
 
 
 def plain(text: object) -> str:
