@@ -178,14 +178,16 @@ def say_results(results: "Results", folder: Path) -> None:
 def show_changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
     """`optim.lr 5e-05 -> 0.00012, loss.gamma 2 -> 1.31`."""
     return ", ".join(
-        f"{path} {show_value(before)} → {show_value(after)}"
+        f"{path} {_rounded(before)} → {_rounded(after)}"
         for path, (before, after) in changes.items()
     )
 
 
 def show_values(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{path} {show_value(value)}" for path, value in values.items())
+    """`optim.lr 0.000123, train.epochs 25`."""
+    return ", ".join(f"{path} {_rounded(value)}" for path, value in values.items())
 
 
-def show_value(value: Any) -> str:
+def _rounded(value: Any) -> str:
+    """In at most three digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -80,6 +80,7 @@ class StoreExamples:
 
     @property
     def names(self) -> list[str]:
+        """Of the images, those with a box first."""
         return list(self._row_of)
 
     def subject(self, name: str) -> Subject:

@@ -104,6 +104,7 @@ class SearchResult:
     trials: Mapping[str, RunRecord]
 
     def origin_of(self, record: RunRecord) -> Origin:
+        """Where a contestant comes from that is chosen by the record of one of the trials."""
         trial = next(name for name, each in self.trials.items() if each is record)
         return Origin(
             search=self.name,

@@ -50,6 +50,7 @@ class Estimate(Frozen):
 
     @property
     def is_wide(self) -> bool:
+        """True where the interval says little, being wider than `WIDE`."""
         return self.low is not None and self.high is not None and self.high - self.low > WIDE
 
     @property
@@ -80,6 +81,7 @@ class Difference(Frozen):
 
     @property
     def is_significant(self) -> bool:
+        """True where the Holm-adjusted p is below `SIGNIFICANT_P`."""
         return self.p_holm is not None and self.p_holm < SIGNIFICANT_P
 
 

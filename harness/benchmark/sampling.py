@@ -48,6 +48,7 @@ class Sample:
 
     @property
     def value(self) -> float:
+        """Mean over the training seeds."""
         return float(self.value_S.mean())
 
     def minus(self, other: "Sample") -> "Sample":
@@ -61,6 +62,7 @@ class Sample:
 
     @property
     def estimate(self) -> Estimate:
+        """The figure with its interval, its ends within what it can be."""
         low, high = interval(centred(self.mean_R, self.value), num_units=self.num_units)
         least, most = self.span
         return Estimate(

@@ -40,6 +40,7 @@ class Check:
 
     @property
     def word(self) -> Literal["ok", "warning", "FAIL"]:
+        """What a table calls the outcome."""
         if not self.is_ok:
             return "FAIL"
         return "warning" if self.todo else "ok"

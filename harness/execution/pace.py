@@ -70,6 +70,7 @@ class Pace:
 
     @property
     def image_rate(self) -> float:
+        """Training images a second."""
         return 1 / self.train_image_s
 
 

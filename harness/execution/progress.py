@@ -32,6 +32,7 @@ class RunningRow:
 
     @property
     def score(self) -> float | None:
+        """Of its last report; None before the first."""
         return self.report.metrics.get(SCORE) if self.report else None
 
 
@@ -88,6 +89,7 @@ class ProgressDisplay:
     # What is shown --------------------------------------------------------------------------
 
     def render(self) -> Group:
+        """The block as it stands: a bar, counts, the best so far, the runs under way."""
         num_done = sum(self.counts.values())
         bar = Table.grid(padding=(0, 1))
         bar.add_row(

@@ -102,6 +102,7 @@ class RunBook:
         return None
 
     def start(self, trial_id: str) -> None:
+        """The trial's worker has its order: tell the listeners, once."""
         run = self.open_runs[trial_id]
         if trial_id in self.started:
             return  # Ray has moved it from a node that was taken away

@@ -158,9 +158,6 @@ class Storage:
         paths = (PurePosixPath(file) for file in self._stored(path))
         return sorted({path.parts[0] for path in paths if len(path.parts) > 1})
 
-    def size_bytes(self, name: str) -> int:
-        return sum(stamp.size for stamp in self._stored(self._path(name)).values())
-
     def free_bytes(self) -> int | None:
         """Free space in bytes; None where there is no such figure, as in an object store."""
         return shutil.disk_usage(self._root).free if self._is_local else None

@@ -63,7 +63,10 @@ class WholeFiles:
         }
 
     def read(self, path: str) -> bytes:
+        """All of a file."""
+
         def read() -> bytes:
+            """All of a file."""
             with self._filesystem.open_input_stream(path, compression=None) as stream:
                 data: bytes = stream.read()
             return data
@@ -71,6 +74,7 @@ class WholeFiles:
         return self._patiently(f"reading {self._short(path)}", read)
 
     def write(self, path: str, data: bytes) -> None:
+        """Make a file of these bytes, or replace it."""
         self._patiently(f"writing {self._short(path)}", lambda: self._write(path, data))
 
     def send(self, source: Path, target: str) -> bool:
@@ -112,7 +116,10 @@ class WholeFiles:
         return self._patiently(f"fetching {self._short(source)} into {target.parent}", download)
 
     def delete(self, paths: Iterable[str]) -> None:
+        """Remove files; one that is not there is no fault."""
+
         def delete(path: str) -> None:
+            """Remove files; one that is not there is no fault."""
             with suppress(FileNotFoundError):
                 self._filesystem.delete_file(path)
 

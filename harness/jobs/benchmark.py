@@ -39,13 +39,12 @@ from harness.jobs.evaluate import reported
 from harness.jobs.explain import explain_final_runs
 from harness.jobs.place import (
     Place,
-    Tracked,
     get_ready,
     machine_of,
     open_images,
     open_storage,
-    tracked,
 )
+from harness.jobs.tracked import Tracked, tracked
 from harness.models.seen import contamination
 from harness.search.control import LOCK_FILE
 from harness.search.history import search_history

@@ -24,8 +24,8 @@ from harness.jobs.place import (
     machine_of,
     open_images,
     open_storage,
-    tracked,
 )
+from harness.jobs.tracked import tracked
 from harness.search.budget import Budget
 from harness.search.control import LEDGER_FILE, LOCK_FILE, receive
 from harness.search.estimate import Estimate

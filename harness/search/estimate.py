@@ -43,6 +43,7 @@ class Estimate:
 
     @property
     def trial_s(self) -> float:
+        """Seconds of one trial to its last epoch, its start and its saving included."""
         pace = self.pace
         return pace.start_s + self.num_epochs * (pace.epoch_s + self.early_s + pace.save_s)
 
@@ -60,6 +61,7 @@ class Estimate:
 
     @property
     def wall_s(self) -> float:
+        """Seconds until the last of the trials has ended, so many at once as there are slots."""
         return math.ceil(self.num_trials / self.num_slots) * self.trial_s
 
     @property

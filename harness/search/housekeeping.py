@@ -67,7 +67,9 @@ class BestFew:
 class Housekeeper:
     """Holds a search to the weights of its best trials while trials end.
 
-    It reads all folders when it is built, and afterwards only those of trials that end.
+    The best are completed trials, by `core.selection.SCORE` and then by name. Trials that are not
+    final, and those marked with a file `keep`, are not touched. All folders are read when it is
+    built, and afterwards only those of trials that end.
     """
 
     def __init__(self, search_dir: Path, *, keep: int) -> None:
@@ -135,18 +137,6 @@ class Housekeeper:
         )
         why_weights = None if is_completed and is_best else why
         return spent_files(run, why_weights=why_weights, with_resumable=with_resumable)
-
-
-def keep_best(search_dir: Path, *, keep: int) -> list[Waste]:
-    """Remove what the trials of a search no longer need; what was freed.
-
-    The `keep` best completed trials keep their weights, by `core.selection.SCORE` and then by
-    name. Trials that are not final, and those marked with a file `keep`, are not touched.
-
-    Raises:
-        HarnessError: `keep` is negative.
-    """
-    return Housekeeper(search_dir, keep=keep).tidy()
 
 
 def spent_files(

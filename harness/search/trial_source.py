@@ -55,6 +55,7 @@ class TrialSource(RunSource):
 
     @property
     def num_to_run(self) -> int:
+        """Trials that have not ended, begun or not."""
         return len(self.unfinished) + max(0, self.plan.num_trials - self.next_number)
 
     @property

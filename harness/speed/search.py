@@ -48,6 +48,7 @@ class Contender:
     max_trials: int | None = None
 
     def num_trials(self, num_trials: int) -> int:
+        """So many of the trials asked for it gets."""
         return min(num_trials, self.max_trials or num_trials)
 
 

@@ -6,8 +6,8 @@ alternate, and so does who goes first, so that whatever else the machine does me
 
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.core.recipe import Frozen
-from harness.speed.instruments import seconds
 from harness.speed.minimal import minimal_steps
 from harness.speed.report import Row, Speed
 from harness.speed.reports import ReportSpeed, measure_reports
@@ -161,7 +160,9 @@ def by_turns(
     times_s: tuple[list[float], list[float]] = ([], [])
     for turn in range(count):
         for which in (0, 1) if turn % 2 == 0 else (1, 0):
-            times_s[which].append(seconds(partial(next, (ours, theirs)[which])))
+            began = time.perf_counter()
+            next((ours, theirs)[which])
+            times_s[which].append(time.perf_counter() - began)
     return times_s
 
 
@@ -176,12 +177,15 @@ def compare_saves(model: str, trainer: Trainer, count: int = NUM_SAVES) -> SaveS
     trainer.progress, trainer.metrics = Progress(epoch=1), {"val/loss": 1.0}
     trainer.best_score_NL = np.zeros((1, 1), dtype=np.float32)
     by_hand = trainer.run.path / "by_hand.ckpt"
-    save = partial(trainer.save, lambda report: None, lambda score_NL: None)
     blocked_s, saved_s = [], []
     for _ in range(count + 1):
-        blocked_s.append(seconds(save))
+        began = time.perf_counter()
+        trainer.save(lambda report: None, lambda score_NL: None)
+        blocked_s.append(time.perf_counter() - began)
         trainer.writer.wait()
-        saved_s.append(seconds(lambda: torch.save(trainer.state(), by_hand)))
+        began = time.perf_counter()
+        torch.save(trainer.state(), by_hand)
+        saved_s.append(time.perf_counter() - began)
     return SaveSpeed(
         model=model,
         megabytes=by_hand.stat().st_size / 1e6,

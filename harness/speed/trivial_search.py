@@ -35,10 +35,12 @@ class TrivialSearch:
 
     @property
     def store(self) -> Path:
+        """The image store of all contenders."""
         return self.folder.parent / "store"
 
     @property
     def space(self) -> SearchSpace:
+        """The smallest of the shipped spaces, at a few epochs of small images."""
         shipped = SearchSpace.load("dannynet-mini")
         return shipped.with_search({"scheduler": "none"}).with_base(TRIVIAL)  # none is cut short
 

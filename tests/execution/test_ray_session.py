@@ -10,7 +10,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.execution import ray_session
-from harness.execution.ray_session import Resources, fit_resources, start_ray
+from harness.execution.ray_session import Resources, start_ray
 
 HTTP_REPLY = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 REDIS_REPLY = b"-ERR unknown command 'PRI'\r\n"
@@ -120,12 +120,3 @@ def test_another_version_is_told_with_both_sides(monkeypatch):
 )
 def test_how_many_trials_a_node_holds(node, cpus, gpus, slots):
     assert ray_session._slots_of(node, Resources(cpus=cpus, gpus=gpus)) == slots
-
-
-def test_resources_that_no_node_has_are_refused_before_ray_waits():
-    start_ray(None)
-    with pytest.raises(HarnessError, match=r"asks for 1 CPU and 1 GPU.*largest of 1 Ray nodes"):
-        fit_resources(Resources(cpus=1, gpus=1))
-    with pytest.raises(HarnessError, match="asks for 512 CPU"):
-        fit_resources(Resources(cpus=512))
-    assert fit_resources(Resources(cpus=1)).gpus == 0

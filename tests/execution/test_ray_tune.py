@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
@@ -170,3 +171,12 @@ def test_a_diverged_trial_is_named_and_the_search_goes_on(toy_store, tmp_path):
     for status in follower.ended.values():
         assert (status.outcome, status.reason) == (Outcome.FAILED, FailureReason.DIVERGED)
     assert TrialSource(plan, tmp_path / "toy").num_to_run == 0
+
+
+def test_resources_that_no_node_has_are_refused_before_ray_waits():
+    start_ray(None)
+    with pytest.raises(HarnessError, match=r"asks for 1 CPU and 1 GPU.*largest of 1 Ray nodes"):
+        fit_resources(Resources(cpus=1, gpus=1))
+    with pytest.raises(HarnessError, match="asks for 512 CPU"):
+        fit_resources(Resources(cpus=512))
+    assert fit_resources(Resources(cpus=1)).gpus == 0

@@ -17,13 +17,17 @@ from harness.core.run_dir import RunDirectory
 from harness.search.housekeeping import (
     Housekeeper,
     Waste,
-    keep_best,
     rank_of,
     remove,
     status_of,
 )
 
 SMALL_FILES = ("recipe.json", "metrics.jsonl", "thresholds.json", "predictions_val.npz")
+
+
+def keep_best(search_dir: Path, *, keep: int) -> list[Waste]:
+    """What a search does with what an earlier call has left."""
+    return Housekeeper(search_dir, keep=keep).tidy()
 
 
 def make_trial(

@@ -133,6 +133,7 @@ class About:
     group: str = ""
 
     def lines(self, part: Part, figures: Figures) -> Iterator[Line]:
+        """A line for each figure of a part."""
         for scope, metrics in figures.items():
             for metric, figure in metrics.items():
                 yield Line(

@@ -75,6 +75,7 @@ class Report:
 
     @property
     def tables(self) -> tuple[Table, ...]:
+        """Of all sections, in their order."""
         return tuple(table for section in self.sections for table in section.tables)
 
 

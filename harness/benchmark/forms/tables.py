@@ -63,6 +63,7 @@ class Cell:
 
     @property
     def is_gap(self) -> bool:
+        """True where there is no figure."""
         return self.text == GAP
 
 
@@ -112,6 +113,7 @@ def figure(value: float | None, decimals: int = DECIMALS, *, is_signed: bool = F
 
 
 def count(value: int | None) -> Cell:
+    """A cell of a whole number, thousands parted."""
     return Cell() if value is None else Cell(text=f"{value:,}", order=value)
 
 
@@ -174,6 +176,7 @@ def gap(value: Estimate | None) -> Cell:
 
 
 def p_value(value: float | None) -> Cell:
+    """A cell of a p value; below `LEAST_P` that is all it says."""
     if value is None:
         return Cell()
     return Cell(text=f"<{LEAST_P}" if value < LEAST_P else number(value), order=value)
@@ -183,6 +186,7 @@ def p_value(value: float | None) -> Cell:
 
 
 def number(value: float, decimals: int = DECIMALS) -> str:
+    """`0.012`, with a minus sign and not a hyphen."""
     return f"{value:.{decimals}f}".replace("-", MINUS)
 
 
@@ -193,6 +197,7 @@ def signed(value: float, decimals: int = DECIMALS) -> str:
 
 
 def interval(low: float | None, high: float | None, *, is_signed: bool = False) -> str:
+    """`[0.781, 0.823]`; empty where it is not known."""
     if low is None or high is None:
         return ""
     show = signed if is_signed else number
@@ -205,6 +210,7 @@ def value_of(value: object) -> str:
 
 
 def plural(amount: int, noun: str) -> str:
+    """`1 image`, `2,000 images`."""
     return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
 
 
@@ -215,16 +221,19 @@ def listed(names: Iterable[str]) -> str:
 
 
 def short_hash(sha256: str | None) -> str:
+    """The first digits of a SHA-256; `unknown` for none."""
     return sha256[:HASH_DIGITS] if sha256 else "unknown"
 
 
 def seeds_of(row: Row) -> str:
+    """`3`, or `2 of 3` where a run has not been scored."""
     if row.num_scored == row.num_seeds:
         return str(row.num_seeds)
     return f"{row.num_scored} of {row.num_seeds}"
 
 
 def finding_name(finding: str) -> str:
+    """A finding's name as people read it, on one line."""
     return plain(readable(finding))
 
 
