@@ -77,7 +77,7 @@ def place_at(
     folder = results_folder(results)
     uri = None if storage is None else os.fspath(storage)
     place = place_of(folder, address, cpus_per_trial, gpus_per_trial, uri)
-    from harness.search.ray_session import is_connected
+    from harness.execution.ray_session import is_connected
 
     before = JOINED.get("address", address)
     if is_connected() and before != address:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from harness.search.leaderboard import TrialSummary
-    from harness.search.search import SearchPlan
+    from harness.search.plan import SearchPlan
 
 AnySpace = AnyPath | SearchSpace
 """A search space, its file, or the name of a shipped one."""
@@ -120,7 +120,7 @@ class Board:
                 yield name, plan, trial
 
     def _plan(self, name: str) -> "SearchPlan":
-        from harness.search.search import read_plan
+        from harness.search.plan import read_plan
 
         return read_plan(self._folder(name))
 
@@ -244,7 +244,7 @@ def open_search(*names: str, results: AnyPath | None = None) -> Board:
     Raises:
         HarnessError: There is no such search.
     """
-    from harness.search.search import PLAN_FILE, find_search
+    from harness.search.plan import PLAN_FILE, find_search
 
     folder = results_folder(results)
     if not names:

@@ -7,7 +7,7 @@ import pytest
 from harness.api import calls
 from harness.api.calls import called, in_keywords, named_words, place_at, results_folder
 from harness.core.errors import HarnessError
-from harness.search import ray_session
+from harness.execution import ray_session
 
 KEYWORDS = frozenset({"warm_start", "boxes", "data", "name"})
 
