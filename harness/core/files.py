@@ -73,25 +73,6 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def append_json_line(path: Path, value: Any) -> None:
-    """Append one JSON value as a line of its own.
-
-    Raises:
-        DiskFullError: There is no space left.
-    """
-    line = json.dumps(value, allow_nan=False) + "\n"
-    with naming_a_full_disk(path), path.open("a", encoding="utf-8") as lines:
-        lines.write(line)
-
-
-def read_json_lines(path: Path) -> list[Any]:
-    """The values of a JSON-lines file; a last line cut off by a crash is left out."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-
 # Space ------------------------------------------------------------------------------------------
 
 

@@ -47,6 +47,10 @@ class DataRecipe(Frozen):
         return self
 
 
+RANDOM, IMAGENET = "none", "imagenet"
+"""What `model.weights` may be beside the path of a file."""
+
+
 class ModelRecipe(Frozen):
     """A network of the zoo.
 
@@ -57,7 +61,7 @@ class ModelRecipe(Frozen):
     """
 
     name: str = "densenet121.tv_in1k"
-    weights: str = "imagenet"
+    weights: str = IMAGENET
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
