@@ -7,7 +7,6 @@ torch.
 """
 
 import io
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -83,13 +82,6 @@ def to_gray(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "1", "LA"):
         return image.convert("L")
     return image.convert("RGB").convert("L")
-
-
-def num_cpus() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def content_of(file: Path | IO[bytes]) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
-from harness.core.progress import Progress
+from harness.core.progress import Progress, ignore
 from harness.data.manifest import StoreOrigin
 from harness.data.nih_tables import (
     LISTS,
@@ -51,7 +51,7 @@ def prepare_nih(
     size_px: int = 256,
     num_workers: int | None = None,
     max_bad: int = 10,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> ImageStore:
     """The image store at `out` of the release in `root`, made or continued or, if done, opened.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_text
-from harness.core.progress import Progress
+from harness.core.progress import Progress, ignore
 from harness.data.download import NUM_AT_ONCE, RemoteFile, download
 from harness.data.http_ranges import TERMS, Terms
 from harness.data.nih import ATTRIBUTION, BOX_LIST, LABEL_TABLE, LABEL_TABLES
@@ -75,7 +75,7 @@ def download_nih(
     base: str = "",
     num_at_once: int = NUM_AT_ONCE,
     terms: Terms = TERMS,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> LabelFiles:
     """Have the twelve archives and the attribution in `folder`, and look for the label files.
 

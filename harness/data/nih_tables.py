@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, did_you_mean, named
 from harness.core.findings import FINDINGS, NO_FINDING
 from harness.data.store import BOX_COLUMNS, empty_boxes
 
@@ -219,8 +219,7 @@ def _read_box(line: list[str], where: str) -> tuple[str, str, float, float, floa
 def _refuse(names: list[str], what: str) -> None:
     """Raise with the number of names and the first of them, where there are any."""
     if names:
-        more = ", ..." if len(names) > 3 else ""
-        raise HarnessError(f"{what}: {len(names)}, {', '.join(map(str, names[:3]))}{more}")
+        raise HarnessError(f"{what}: {len(names)}, {named(names)}")
 
 
 def count_note(count: int, what: str) -> tuple[str, ...]:

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from harness.core.errors import HarnessError
-from harness.data.readers import prepare, read_chexpert, read_folder
+from harness.data.folder import read_folder
+from harness.data.readers import prepare
 from harness.data.splits import make_split
 
 GOOD = "image,patient,Mass\na.png,1,1\nb.png,2,0\n"
@@ -102,15 +103,3 @@ def test_no_part_of_a_split_need_have_all_labels(folder, tmp_path):
         part: store.is_known_NL[getattr(split, part)].tolist() for part in ("train", "val", "test")
     }
     assert known == {"train": [[False, True]], "val": [[True, False]], "test": [[False, True]]}
-
-
-def test_chexpert_needs_its_tables(tmp_path):
-    with pytest.raises(HarnessError, match=r"CheXpert has train\.csv and valid\.csv here"):
-        read_chexpert(tmp_path)
-
-
-def test_chexpert_s_columns_and_paths_are_checked(tmp_path):
-    for name in ("train.csv", "valid.csv"):
-        (tmp_path / name).write_text("Path,Edema\nx,1.0\n")
-    with pytest.raises(HarnessError, match=r"train\.csv:1: the table has no column 'Enlarged"):
-        read_chexpert(tmp_path)
