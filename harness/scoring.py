@@ -11,6 +11,7 @@ from harness.core.files import sha256_of_file
 from harness.core.locks import held
 from harness.core.looks import Look, ignore_look, record_looks
 from harness.core.machine import Machine
+from harness.core.recipe import RANDOM
 from harness.core.records import Evaluation, RunRecord
 from harness.core.run_dir import RunDirectory
 from harness.evaluation.evaluate import evaluate
@@ -74,7 +75,7 @@ def trained_network(run: RunDirectory, record: RunRecord, machine: Machine) -> N
         HarnessError: Its weights are not there, or not of this network.
     """
     # Every weight is in the run's own file, so none is fetched.
-    network = build(record.recipe.with_values({"model.weights": "none"}), machine)
+    network = build(record.recipe.with_values({"model.weights": RANDOM}), machine)
     load_weights(run.best_weights, network.backbone)
     return network
 

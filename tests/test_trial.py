@@ -28,10 +28,11 @@ from harness.data.store import StoreOrigin, write_store
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.metrics import macro_auroc
 from harness.scoring import score_test
-from harness.training import trainer
+from harness.training import trainer, validation
 from harness.training.checkpoint import load_checkpoint, load_weights
 from harness.training.compiled import forget_compiled
 from harness.training.thrift import free_memory
+from harness.training.validation import Validation
 from harness.trial import run_trial
 
 TOY = {
@@ -166,7 +167,7 @@ def test_an_early_report_is_the_score_if_the_epoch_ended_there(recipe, machine, 
     run = RunDirectory(tmp_path / "run")
     with pytest.MonkeyPatch.context() as patch:
         scores = iter([0.6, 0.8, 0.7, 0.75, 0.65, 0.9])
-        patch.setattr(trainer, "macro_auroc", lambda *args: next(scores))
+        patch.setattr(validation, "macro_auroc", lambda *args: next(scores))
         run_trial(recipe.with_values({"train.epochs": 2}), machine, run.path, reports_per_epoch=3)
     assert [report.score for report in run.early] == [0.6, 0.8, 0.75, 0.7]
     assert [report.metrics[SCORE] for report in run.epochs] == [0.7, 0.9]
@@ -196,15 +197,14 @@ def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_numbers(
 def test_a_validation_that_is_not_finite_within_an_epoch_is_not_told(
     finished, recipe, machine, tmp_path, monkeypatch
 ):
-    validate, calls = trainer.Trainer._validate, []
+    validate, calls = trainer.validate, []
 
-    def fail_first(self):
-        calls.append(self)
-        if len(calls) == 1:
-            raise DivergedError("validation loss is not finite")
-        return validate(self)
+    def fail_first(*given, **named):
+        found = validate(*given, **named)
+        calls.append(found)
+        return found if len(calls) > 1 else Validation({}, found.score_NL)
 
-    monkeypatch.setattr(trainer.Trainer, "_validate", fail_first)
+    monkeypatch.setattr(trainer, "validate", fail_first)
     run = RunDirectory(tmp_path / "run")
     run_trial(recipe, machine, run.path, reports_per_epoch=2)
     assert [report.epoch for report in run.early] == [1.5, 2.5]
@@ -279,7 +279,7 @@ def test_the_next_epoch_trains_while_one_is_written(recipe, machine, tmp_path, f
 
     def report(epoch):
         checkpoint = load_checkpoint(run.checkpoint, torch.device("cpu"))
-        seen.append((checkpoint["progress"]["epoch"], len(run.epochs), run.best_weights.exists()))
+        seen.append((checkpoint["course"]["epoch"], len(run.epochs), run.best_weights.exists()))
         if epoch.epoch == 1:
             assert trained.wait(60)
 

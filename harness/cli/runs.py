@@ -141,7 +141,7 @@ def train(
     with in_set():
         recipe = recipe.with_values(settings_of(settings or []))
     from harness.data.store import ImageStore  # takes seconds, so a mistake above is told first
-    from harness.training.means import unwatched
+    from harness.training.listeners import unwatched
     from harness.training.profile import Profile
     from harness.trial import run_trial
 

@@ -1,4 +1,4 @@
-"""`Progress`: how far a run has come, which of its epochs is the best, and when it is over."""
+"""`Course`: how far a run has come, which of its epochs is the best, and when it is over."""
 
 import math
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from harness.core.recipe import TrainRecipe
 
 
 @dataclass
-class Progress:
+class Course:
     """How far a run has come. `best_epoch` is the epoch whose weights are kept."""
 
     epoch: int = 0
