@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.bundle.bundle import NOT_A_DEVICE, BundleFacts, Figure, PartFigures
 from harness.core.recipe import Recipe
-from harness.evaluation.thresholds import find_rule
+from harness.evaluation.thresholds import aim_of
 
 NAMES = {
     "auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "sensitivity": "Sensitivity",
@@ -134,15 +134,15 @@ def _groups(facts: BundleFacts) -> str:
 
 
 def _calls(facts: BundleFacts) -> str:
-    aim = find_rule(facts.threshold_rule).aim
+    rule, aim = facts.threshold_rule, aim_of(facts.threshold_rule)
     rows = [
         (name, "none" if (one := facts.thresholds[name]) is None else f"{one:.4f}")
         for name in facts.findings
     ]
     return (
         "## Thresholds and calibration\n\n"
-        f"A finding is flagged where its score reaches its threshold, tuned for {aim} "
-        f"(`{facts.threshold_rule}`). Probabilities are scores after temperature scaling with "
+        f"A finding is flagged where its score reaches its threshold, tuned by `{rule}`"
+        f"{f' for {aim}' if aim else ''}. Probabilities are scores after temperature scaling with "
         f"T = {facts.temperature:.3f}: calibrated to how often findings are labelled in these "
         "data, which another hospital does not share.\n\n" + _table(("Finding", "Threshold"), rows)
     )

@@ -1,6 +1,6 @@
-"""CheXpert as it is distributed: its tables beside the folders train and valid.
+"""CheXpert as it is distributed: train.csv and valid.csv beside the folders train and valid.
 
-The labels of its test set came later and apart, under other names: they are read from the first of
+The labels of its test set came later and apart, under other names: they are read from the one of
 `TEST_TABLES` that lies beside the others.
 """
 
@@ -10,14 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from harness.core.errors import HarnessError
-from harness.data.label_tables import TRUTH, column_of, labels_of, read_table, source_of
+from harness.data.csv_tables import TRUTH, column_of, labels_of, read_csv, source_of
 from harness.data.preparing import SourceTable
 
-FINDINGS = (
-    "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema",
-    "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion",
-    "Pleural Other", "Fracture", "Support Devices",
-)  # fmt: skip
 PARTS = {"train.csv": "train", "valid.csv": "val"}
 TEST_TABLES = ("test.csv", "test_labels.csv")
 """The second is CheXlocalize's name for it (Saporta et al. 2022, doi:10.1038/s42256-022-00536-x).
@@ -25,6 +20,11 @@ TEST_TABLES = ("test.csv", "test_labels.csv")
 A table by study, as the `groundtruth.csv` that was published first, does not say which images it is
 of, and is not read.
 """
+FINDINGS = (
+    "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema",
+    "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion",
+    "Pleural Other", "Fracture", "Support Devices",
+)  # fmt: skip
 ABOUT = {
     "source": "chexpert",
     "label_version": "CheXpert, uncertain labels unknown",
@@ -38,7 +38,7 @@ TEST_NOTE = (
 )
 
 
-def read_chexpert(root: Path) -> SourceTable:
+def read(root: Path) -> SourceTable:
     """CheXpert's frontal images; uncertain labels (-1) are unknown, unmentioned ones negative.
 
     `root` is laid out as CheXpert-v1.0-small is: train.csv and valid.csv beside the folders train
@@ -49,7 +49,7 @@ def read_chexpert(root: Path) -> SourceTable:
             set.
     """
     part_of = dict(_tables_in(root))
-    tables = [_frontal_rows(path, part) for path, part in part_of.items()]
+    tables = [_rows(path, part) for path, part in part_of.items()]
     truth = TRUTH | {"": False, "-1": None, "-1.0": None}
     labels = {
         name: pd.concat(
@@ -80,8 +80,8 @@ def _tables_in(root: Path) -> Iterator[tuple[Path, str]]:
     yield from ((path, "test") for path in found)
 
 
-def _frontal_rows(path: Path, part: str) -> pd.DataFrame:
-    rows = read_table(path)
+def _rows(path: Path, part: str) -> pd.DataFrame:
+    rows = read_csv(path)
     missing = [name for name in ("Path", *FINDINGS) if name not in rows.columns]
     if missing:
         raise HarnessError(f"{path}:1: the table has no column {missing[0]!r}")

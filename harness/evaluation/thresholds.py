@@ -19,11 +19,11 @@ Choose = Callable[[Sequence[OperatingPoints]], Sequence[float]]
 
 
 class Rule(NamedTuple):
-    """A way to tune thresholds.
+    """How thresholds are chosen.
 
     Attributes:
-        choose: Chooses them.
-        aim: What they are tuned for, as texts say it.
+        choose: The thresholds of findings by their operating points.
+        aim: What it looks for, as reports and model cards go on after "tuned for".
     """
 
     choose: Choose
@@ -35,12 +35,12 @@ SHRINK_POSITIVES = 80
 
 
 def each(choose: Callable[[OperatingPoints], float]) -> Choose:
-    """One finding at a time."""
+    """Looks at one finding at a time."""
 
-    def choose_each(points_L: Sequence[OperatingPoints]) -> list[float]:
+    def choose_all(points_L: Sequence[OperatingPoints]) -> list[float]:
         return [choose(points) for points in points_L]
 
-    return choose_each
+    return choose_all
 
 
 def max_f1(points: OperatingPoints) -> float:
@@ -128,6 +128,11 @@ def find_rule(name: str) -> Rule:
             f"unknown threshold rule {name!r}{did_you_mean(name, RULES)}; known rules: {known}"
         )
     return RULES[name]
+
+
+def aim_of(name: str) -> str:
+    """What the rule of that name looks for, in words; empty where there is no such rule."""
+    return RULES[name].aim if name in RULES else ""
 
 
 def apply_rule(rule: Rule, points_L: Sequence[OperatingPoints]) -> FloatArray:

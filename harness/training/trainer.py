@@ -39,7 +39,7 @@ from harness.training.listeners import NOBODY, Listeners, unwatched
 from harness.training.losses import build_loss
 from harness.training.means import Means
 from harness.training.optim import (
-    NUM_MOMENTS,
+    OPTIMIZERS,
     Schedule,
     as_numbers,
     build_optimizer,
@@ -108,7 +108,7 @@ class Trainer:
             DivergedError: A loss was not finite.
             DiskFullError: There is too little space for the checkpoint or the weights.
         """
-        num_moments = NUM_MOMENTS[self.recipe.optim.name]
+        num_moments = OPTIMIZERS[self.recipe.optim.name].num_moments
         check_run_space(self.run, self.network.backbone, num_moments)
         self._resume()
         with self.writer:

@@ -22,7 +22,7 @@ from harness.benchmark.forms.tables import (
 )
 from harness.benchmark.results import Results
 from harness.core.recipe import Recipe
-from harness.evaluation.thresholds import RULES
+from harness.evaluation.thresholds import aim_of
 from harness.search.history import SearchHistory
 
 
@@ -188,7 +188,7 @@ def thresholds(results: Results) -> str:
     rule = results.caption.threshold_rule
     if rule is None:
         return ""
-    meaning = f" ({RULES[rule].aim})" if rule in RULES else ""
+    meaning = f" ({aim})" if (aim := aim_of(rule)) else ""
     return (
         f"For each finding and run a threshold was chosen on validation by the rule "
         f"{plain(rule)}{meaning}, frozen, and applied to test; figures at thresholds tuned on test "

@@ -36,6 +36,11 @@ def test_labels_that_are_not_known_are_told_in_a_sentence(results: Results) -> N
     assert "not known (" not in as_methods(results)
 
 
+def test_a_rule_that_is_not_ours_is_named_alone(results: Results) -> None:
+    other = changed(results, caption=changed(results.caption, threshold_rule="theirs"))
+    assert "by the rule theirs, frozen" in as_methods(other)
+
+
 def test_a_recipe_is_told_in_full_once_and_then_by_what_differs(results: Results) -> None:
     other = Recipe().with_values({"optim.lr": 1.2e-4, "loss.gamma": 1.3, "seed": 5})
     first, second, *rest = results.rows

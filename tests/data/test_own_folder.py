@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from harness.core.errors import HarnessError
-from harness.data.folder import read_folder
+from harness.data.own_folder import read as read_folder
 from harness.data.readers import prepare
 from harness.data.splits import make_split
 

@@ -1,10 +1,6 @@
-"""CSV tables of labels beside folders of images: what their readers share.
+"""What the readers of CSV tables beside images share: from cells to a `SourceTable`."""
 
-A reader makes columns image, patient, part and, where they are known, age, sex and view of its
-table, and labels of its findings; `source_of` makes a `SourceTable` of them.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +17,11 @@ from harness.data.preparing import SourceTable
 TRUTH = {"1": True, "1.0": True, "0": False, "0.0": False}
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_csv(path: Path) -> pd.DataFrame:
     """Every column of a CSV file as text, without blanks around it.
 
     Raises:
-        HarnessError: There is no such file, it is no table, or it has no rows.
+        HarnessError: There is no such file, or it is no table with rows.
     """
     try:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -39,7 +35,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def column_of(rows: pd.DataFrame, name: str) -> pd.Series:
-    """A column of texts, empty ones where the table does not have it."""
+    """A column of texts, all empty where the table has none of that name."""
     return rows[name] if name in rows.columns else pd.Series("", index=rows.index, dtype=str)
 
 
@@ -47,7 +43,7 @@ def labels_of(texts: pd.Series, truth: Mapping[str, bool | None], path: Path) ->
     """Texts as True, False, or null for what is not known; the index counts lines.
 
     Raises:
-        HarnessError: A text is not one of `truth`.
+        HarnessError: A text is not in `truth`; named with its line of `path`.
     """
     for row in texts.index[~texts.isin(list(truth))][:1]:
         known = ", ".join(text or "nothing" for text in truth)
@@ -59,22 +55,20 @@ def labels_of(texts: pd.Series, truth: Mapping[str, bool | None], path: Path) ->
 
 def source_of(
     rows: pd.DataFrame,
-    labels: Mapping[str, pd.Series],
+    labels: dict[str, pd.Series],
     root: Path,
-    paths: Sequence[Path],
+    paths: list[Path],
     about: Mapping[str, Any],
 ) -> SourceTable:
     """A source of rows with image, patient, part and, where they are known, age, sex and view.
 
     Args:
         labels: Labels per finding.
-        root: The folder that the names of images start from.
         paths: The tables that were read.
-        about: What else the manifest says: source, label_version, attribution, notes, ...
+        about: What else the manifest says: source, label_version, attribution, notes.
 
     Raises:
-        HarnessError: An image is named twice or leads out of `root`, or a finding cannot be called
-            so.
+        HarnessError: An image is named twice or leads out of `root`, or a finding cannot be.
     """
     rows = rows.reset_index(drop=True)
     twice = rows["image"][rows["image"].duplicated()]
@@ -94,30 +88,21 @@ def source_of(
         column = label.reset_index(drop=True)
         table[name] = column if column.isna().any() else column.astype(bool)
     odd_ages = count_note(num_null - int((ages == "").sum()), "ages that are none made null")
-    files = {image: _file_of(root, image) for image in table["image"]}
-    return SourceTable(table, files, _origin(tuple(labels), paths, about, odd_ages))
-
-
-def _origin(
-    findings: tuple[str, ...],
-    paths: Sequence[Path],
-    about: Mapping[str, Any],
-    notes: tuple[str, ...],
-) -> StoreOrigin:
     inputs = {path.name: sha256_of_file(path) for path in paths}
     told = {
-        **about, "is_synthetic": False, "findings": findings, "inputs": inputs,
+        **about, "is_synthetic": False, "findings": tuple(labels), "inputs": inputs,
         "labels_sha256": inputs[paths[0].name], "box_frame_px": 1,
-        "notes": (*about["notes"], *notes),
+        "notes": (*about["notes"], *odd_ages),
     }  # fmt: skip
     try:
-        return StoreOrigin.model_validate(told)
+        origin = StoreOrigin.model_validate(told)
     except ValidationError as error:
         where, what = problems_of(error)[0]
         raise HarnessError(f"{paths[0]}:1: {where}: {what}") from None
+    return SourceTable(table, {image: _file(root, image) for image in table["image"]}, origin)
 
 
-def _file_of(root: Path, image: str) -> Path | None:
+def _file(root: Path, image: str) -> Path | None:
     """The file of an image below `root`, links followed; None where there is none.
 
     Raises:
