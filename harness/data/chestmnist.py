@@ -27,6 +27,7 @@ from harness.core.progress import Progress, ignore
 from harness.data.download import download, remote_file
 from harness.data.http_ranges import TERMS, Terms
 from harness.data.manifest import StoreOrigin
+from harness.data.nih_counts import NUM_IMAGES
 from harness.data.preparing import making
 from harness.data.rows_file import RowsFile, create_rows
 from harness.data.split_lists import PARTS
@@ -40,7 +41,6 @@ PUBLISHED = {
 }
 """MD5s of the files of MedMNIST v3."""
 SIZES_PX = (28, 64, 128, 224)
-NUM_IMAGES = 112_120
 RECORD_URL = "https://zenodo.org/records/10519652"
 
 COLUMNS = (
