@@ -120,6 +120,36 @@ def toy_store(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def toy_recipe(toy_store):
+    """Three epochs of a small network, which take a second."""
+    from harness.core.recipe import Recipe
+
+    return Recipe().with_values({
+        "data.store": toy_store.fingerprint, "data.resize_px": TOY_PX, "data.input_px": TOY_PX,
+        "model.name": "densenet_mini", "model.weights": "none", "optim.lr": 3e-3,
+        "augment.crop_scale_min": 0.6, "train.batch_size": 32, "train.epochs": 3,
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def toy_machine(toy_store):
+    from harness.core.machine import Machine
+
+    return Machine(store=toy_store.path, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def toy_run(toy_recipe, toy_machine, tmp_path_factory):
+    """A run of `toy_recipe` made without interruption. Read-only."""
+    from harness.core.run_dir import RunDirectory
+    from harness.trial import run_trial
+
+    path = tmp_path_factory.mktemp("run") / "whole"
+    run_trial(toy_recipe, toy_machine, path)
+    return RunDirectory(path)
+
+
+@pytest.fixture(scope="session")
 def nih_sample() -> Path:
     """499 real X-rays beside the checkout, laid out as the release is."""
     folder = SHARED_DATA / "nih-sample"
