@@ -81,7 +81,11 @@ def trained_network(run: RunDirectory, record: RunRecord, machine: Machine) -> N
 
 
 def record_look(run: RunDirectory, record: RunRecord) -> Look:
-    """Write down that what a run has frozen is about to be held against its test part."""
+    """Write down that what a run has frozen is about to be held against its test part.
+
+    Raises:
+        HarnessError: As `record_looks`.
+    """
     look = Look.of_this_code(
         run.path.name,
         run_id=record.run_id,
@@ -93,7 +97,11 @@ def record_look(run: RunDirectory, record: RunRecord) -> Look:
 
 
 def check_same_split(run: RunDirectory, record: RunRecord, machine: Machine) -> None:
-    """Another split's test part may hold images that the run was trained on."""
+    """Refuse a split that is not the run's: its test part may hold images that it was trained on.
+
+    Raises:
+        HarnessError: The machine's store is another one, or gives another split now.
+    """
     _, split = open_data(record.recipe, machine)
     if split.sha256 != record.provenance.split_sha256:
         raise HarnessError(

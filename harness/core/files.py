@@ -44,6 +44,12 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, whole or not at all.
+
+    Raises:
+        DiskFullError: As `write_atomic`.
+    """
+
     def write(partial: Path) -> None:
         partial.write_text(text, encoding="utf-8")
 
@@ -51,7 +57,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON; NaN and infinities are refused, since JSON has none."""
+    """Write indented JSON, whole or not at all.
+
+    Raises:
+        ValueError: There is a NaN or an infinity, which JSON does not have.
+        DiskFullError: As `write_atomic`.
+    """
     write_text(path, as_json(value))
 
 
@@ -70,6 +81,12 @@ def overwrite_text(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> Any:
+    """The value in a file of JSON.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: It is not JSON.
+    """
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -99,7 +116,11 @@ def free_bytes(path: Path) -> int:
 
 @contextmanager
 def naming_a_full_disk(path: Path) -> Iterator[None]:
-    """The system's errors for a full disk or quota become a `DiskFullError` that names `path`."""
+    """The system's errors for a full disk or quota become one that names `path`.
+
+    Raises:
+        DiskFullError: In place of them.
+    """
     try:
         yield
     except OSError as error:

@@ -62,6 +62,7 @@ class Look(Frozen):
 
     @property
     def id(self) -> str:
+        """64 hexadecimal digits: the hash of all but the time."""
         return sha256_of_json(self.model_dump(mode="json", exclude={"at"}))
 
 

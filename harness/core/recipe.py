@@ -142,6 +142,7 @@ class TrainRecipe(Frozen):
 
     @property
     def is_lower_better(self) -> bool:
+        """True where the lowest value of `keep` is the best."""
         return self.keep == "val/loss"
 
 

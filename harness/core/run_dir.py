@@ -52,7 +52,7 @@ class RunDirectory:
     """One run's folder. Readers get None for what has not been written yet.
 
     A file that is damaged, or was changed by hand into something else, is a `HarnessError` that
-    names it.
+    names it. Writers write a file whole or not at all, and raise `DiskFullError`.
     """
 
     def __init__(self, path: Path) -> None:

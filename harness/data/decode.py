@@ -71,7 +71,11 @@ def to_square(pixel_HW: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
 
 
 def to_gray(image: Image.Image) -> Image.Image:
-    """An image of any mode as 8-bit gray, mode `L`."""
+    """An image of any mode as 8-bit gray, mode `L`.
+
+    Raises:
+        ValueError: Its gray values are fractions, or beyond 16 bits.
+    """
     if image.mode.startswith("I"):
         value_HW = np.asarray(image, dtype=np.float64)
         if value_HW.min() < 0 or value_HW.max() > 65535:

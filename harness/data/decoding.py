@@ -63,7 +63,9 @@ class Outcome:
 class Source(Protocol):
     """Where images come from: what one thread works through."""
 
-    def jobs(self, outcome: Outcome) -> Generator[Job, None, None]: ...
+    def jobs(self, outcome: Outcome) -> Generator[Job, None, None]:
+        """Each image once; what else is met is noted in `outcome`."""
+        ...
 
 
 @dataclass(frozen=True)

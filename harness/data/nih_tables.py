@@ -68,7 +68,11 @@ def read_label_table(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 def label_columns(labels: pd.Series, path: Path) -> pd.DataFrame:
-    """A bool column per finding from texts such as `Edema|Mass`; `path` is for messages."""
+    """A bool column per finding from texts such as `Edema|Mass`; `path` is for messages.
+
+    Raises:
+        HarnessError: A text names a finding that is not one of the 14.
+    """
     names = labels.str.split("|")
     known = {*FINDINGS, NO_FINDING, *SPELLINGS}
     for name in names.explode().unique():

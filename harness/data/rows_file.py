@@ -37,6 +37,7 @@ class RowsFile:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, path: Path, *, is_writable: bool = True) -> None:
+        """`is_writable` False gets by where nobody may write."""
         self.path = path
         with path.open("rb") as stream:
             np.lib.format.read_magic(stream)

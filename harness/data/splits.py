@@ -195,7 +195,11 @@ def _draw(name: str) -> float:
 
 
 def as_given(table: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.str_]:
-    """The three parts that a source itself gives, such as ChestMNIST's."""
+    """The three parts that a source itself gives, such as ChestMNIST's.
+
+    Raises:
+        HarnessError: The source gives none.
+    """
     fold_N = table["fold"].to_numpy(dtype=str)
     if not np.isin(fold_N, ("train", "val")).any():
         raise HarnessError(

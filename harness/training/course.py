@@ -22,6 +22,7 @@ class Course:
         return not best or sign * metrics[train.keep] > sign * best[train.keep]
 
     def is_over(self, train: TrainRecipe) -> bool:
+        """True after the last epoch, or after as many without a better one as are borne."""
         stale_epochs = self.epoch - self.best_epoch
         return self.epoch >= train.epochs or stale_epochs >= train.early_stop_epochs
 

@@ -20,8 +20,10 @@ class Means:
 
     @property
     def does_compile(self) -> bool:
+        """True where the network is compiled."""
         return self.speedups in ("compile", "both")
 
     @property
     def has_graphs(self) -> bool:
+        """True where a step is one launch of a CUDA graph."""
         return self.speedups in ("graphs", "both")

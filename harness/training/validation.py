@@ -34,6 +34,7 @@ class Validation:
 
     @property
     def is_finite(self) -> bool:
+        """True where the loss and all scores are."""
         return bool(self.metrics)
 
 
