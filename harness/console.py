@@ -1,13 +1,12 @@
-"""What commands print when they end: tables, what was written, and what to type next."""
+"""What commands print when they end: tables, what was written, and what to type next.
+
+Rich is imported when something is drawn: it would be half of the time of `harness --help`.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 if TYPE_CHECKING:
     from harness.benchmark.results import Results
@@ -24,6 +23,9 @@ LINE = "\n"
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A plain table on stdout, numbers to the right; a pipe gets a line for each row."""
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDTH_WHEN_PIPED
@@ -41,6 +43,15 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A function of (done, total) that moves a bar on stderr, or prints lines when piped."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     console = Console(stderr=True, highlight=False)
     columns = (
         TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
