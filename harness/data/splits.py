@@ -134,7 +134,11 @@ def _check_patients(patient_N: NDArray[np.object_], part_N: NDArray[np.str_], na
 
 
 def official(table: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.str_]:
-    """The release's own lists; validation is carved from `train_val` by patient, stratified."""
+    """The release's own lists; validation is carved from `train_val` by patient, stratified.
+
+    Raises:
+        HarnessError: The store was made without the lists, or has parts of another source.
+    """
     fold_N = table["fold"].to_numpy(dtype=str)
     if np.isin(fold_N, ("train", "val")).any():
         raise HarnessError(
