@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +30,32 @@ def whole_lines(path: Path) -> list[bytes]:
 
 
 def append_json_lines(path: Path, values: Iterable[Any], *, is_synced: bool = False) -> None:
-    """Append a line for each value, in place of one that a crash has cut off.
+    """Append a line for each value, in place of one that a crash has cut off: all, or none.
 
     Args:
         is_synced: Return only when the disk has them, whatever happens then.
 
     Raises:
-        ValueError: A value has a NaN or an infinity, and nothing is written.
+        ValueError: A value has a NaN or an infinity.
+        OSError: The disk failed.
         DiskFullError: There is no space left.
     """
-    lines = "".join(json.dumps(value, allow_nan=False) + "\n" for value in values)
+    lines = [json.dumps(value, allow_nan=False, separators=(",", ":")) + "\n" for value in values]
+    rest = memoryview("".join(lines).encode())
     path.parent.mkdir(parents=True, exist_ok=True)
-    with naming_a_full_disk(path), path.open("rb+" if path.exists() else "wb") as stream:
-        stream.seek(_whole_length(path))
+    mode = "rb+" if path.exists() else "wb"
+    with naming_a_full_disk(path), path.open(mode, buffering=0) as stream:
+        start = stream.seek(_whole_length(path))
         stream.truncate()
-        stream.write(lines.encode())
-        stream.flush()
-        if is_synced:
-            os.fsync(stream.fileno())
+        try:
+            while rest:
+                rest = rest[stream.write(rest) :]
+            if is_synced:
+                os.fsync(stream.fileno())
+        except OSError:
+            with suppress(OSError):
+                stream.truncate(start)
+            raise
 
 
 def _whole_length(path: Path) -> int:

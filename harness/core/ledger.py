@@ -87,7 +87,7 @@ class Ledger:
             append_json_lines(self.path, values, is_synced=True)
             self._unwritten.clear()
         except (OSError, DiskFullError) as error:
-            log.warning("%s is behind: %s", self.path, error)
+            log.warning("%s is behind: %s", self.path, getattr(error, "strerror", None) or error)
         self.lines.append(line)
         self._last[line.trial] = line
         if line.values is not None:

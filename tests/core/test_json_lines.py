@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ def test_a_line_that_a_crash_cut_off_is_left_out_and_written_over(tmp_path: Path
         lines.write('{"epo')
     assert read_json_lines(path) == [{"epoch": 1}, {"epoch": 2}]
     append_json_lines(path, [3], is_synced=True)
-    assert path.read_text() == '{"epoch": 1}\n{"epoch": 2}\n3\n'
+    assert path.read_text() == '{"epoch":1}\n{"epoch":2}\n3\n'
     path.write_text('{"epo')
     assert read_json_lines(path) == []
     append_json_lines(path, ["a"])
@@ -46,4 +47,20 @@ def test_a_full_disk_is_named(make_disk, fill_disk) -> None:
     append_json_lines(disk / "lines.jsonl", [1])
     fill_disk(disk)
     with pytest.raises(DiskFullError, match=r"lines\.jsonl"):
-        append_json_lines(disk / "lines.jsonl", ["a" * 10_000])
+        append_json_lines(disk / "lines.jsonl", [2, "a" * 10_000])
+    assert (disk / "lines.jsonl").read_text() == "1\n"
+
+
+def test_a_disk_that_fails_has_none_of_the_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    path = tmp_path / "x.jsonl"
+    append_json_lines(path, [1])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            append_json_lines(path, [2, 3], is_synced=True)
+    assert read_json_lines(path) == [1]
