@@ -58,6 +58,7 @@ class Ledger:
         self.path = path
         self.lines = _read(path)
         self._unwritten: list[LedgerLine] = []
+        self._unwritten_from: int | None = None
         self._last = {line.trial: line for line in self.lines}
         self._values = {line.trial: line.values for line in self.lines if line.values is not None}
 
@@ -94,21 +95,25 @@ class Ledger:
     def _write(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("rb+" if self.path.exists() else "wb") as stream:
-            stream.seek(_sound_length(self.path))
+            start = _sound_length(self.path)
+            if self._unwritten_from is not None:  # a disk that failed may have some of them
+                start = min(start, self._unwritten_from)
+            self._unwritten_from = start
+            stream.seek(start)
             stream.truncate()  # what a crash has cut off
             for line in self._unwritten:
                 stream.write(line.model_dump_json(exclude_none=True).encode() + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
         self._unwritten.clear()
+        self._unwritten_from = None
 
     def note(self, trial: str, status: Status, *, num_epochs: int | None = None) -> None:
         """Append a trial's state as its run directory tells it, unless its latest line says so."""
         last = self._last.get(trial)
         if last is not None and (last.outcome, last.reason) == (status.outcome, status.reason):
             return
-        facts = status.model_dump(include={"outcome", "reason", "message", "at"})
-        self.append(LedgerLine(trial=trial, num_epochs=num_epochs, **facts))
+        self.append(LedgerLine(trial=trial, num_epochs=num_epochs, **status.model_dump()))
 
     def gpu_seconds(self, until: str) -> float:
         """GPU seconds that trials have held, in all calls of the search, up to a moment."""
