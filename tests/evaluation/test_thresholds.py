@@ -145,8 +145,12 @@ def test_none_where_there_is_nothing_to_tune_on(
 
 
 def test_an_unknown_rule_is_named_with_the_nearest(sample: Predictions) -> None:
-    with pytest.raises(HarnessError, match=r"'yuden'.*did you mean 'youden'"):
+    with pytest.raises(HarnessError) as told:
         tune_thresholds(sample, "yuden")
+    assert str(told.value) == (
+        "unknown threshold rule 'yuden' (did you mean 'youden'?); "
+        "known rules: f1_shrunk, f1, youden, sensitivity_90"
+    )
 
 
 def ranked(*positive_ranks: range | list[int], num_images: int = 400) -> tuple[np.ndarray, ...]:
