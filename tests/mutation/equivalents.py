@@ -38,6 +38,14 @@ EQUIVALENTS: dict[Change, str] = {
         ),
     ),
     **_listed(
+        "harness/evaluation/thresholds.py",
+        (
+            "best_L = [int(np.argmax(points.f1)) for points in points_L]",
+            "int(np.argmax(points.f1))", "np.argmax(points.f1)",
+            "a whole number of NumPy's finds the same place",
+        ),
+    ),
+    **_listed(
         "harness/evaluation/resampling.py",
         ("NUM_AT_ONCE = 500", "500", ("501", "499"), SPEED),
     ),
