@@ -74,6 +74,14 @@ def test_the_choice_of_validation_patients_never_changes(make_table):
     assert chosen == [18, 27, 44, 59, 67, 69, 83, 96]
 
 
+def test_a_label_that_is_not_known_counts_as_none(make_table):
+    known = sick_patients(make_table, 300)
+    table = known.astype({"Mass": "boolean", "Hernia": "boolean"})
+    for finding in ("Mass", "Hernia"):
+        table.loc[~known[finding] & (known.index % 3 == 0), finding] = pd.NA
+    assert val_patients(table) == val_patients(known)
+
+
 def test_one_patient_more_moves_at_most_one_other(make_table):
     whole = sick_patients(make_table, 300)
     before = val_patients(whole)
@@ -100,6 +108,7 @@ def test_rows_of_neither_list_are_left_out(make_table):
     split = split_table(table, "official")
     rows = np.concatenate([split.train, split.val, split.test])
     assert set(range(200)) - set(rows) == {14, 15}
+    assert part_of_each(table, "official", FINDINGS)[14:16].tolist() == ["", ""]
 
 
 def test_a_shared_patient_is_refused_and_named(make_table):
@@ -124,6 +133,8 @@ def test_an_empty_part_is_refused(make_table):
     table = many_patients(make_table, 100)
     with pytest.raises(HarnessError, match="'official' has no test images"):
         split_table(table[table["fold"] == "train_val"], "official")
+    with pytest.raises(HarnessError, match="'official' has no train images"):
+        split_table(table[table["fold"] == "test"], "official")
 
 
 def test_a_store_without_lists_is_told_so(make_table):
@@ -225,6 +236,18 @@ def test_a_split_is_a_pure_function_of_the_table(release, name):
     assert table.equals(before)
 
 
+def test_hashes_of_the_release(release):
+    """So that no change of the code changes a split unseen."""
+    digests = {
+        name: split_table(release, name).sha256[:12] for name in SPLITS if name != "as_given"
+    }
+    assert digests == {
+        "official": "b6302f9d9d87",
+        "dacnet_70_10_20": "e087153fba48",
+        "dannynet_2pct": "62bbf3168b27",
+    }
+
+
 def counts(table: pd.DataFrame, name: str) -> dict[str, tuple[int, int]]:
     """Per part its patients and images."""
     split = split_table(table, name)
@@ -292,15 +315,3 @@ def test_the_two_percent_test_set_has_few_positives(release):
 def test_a_release_without_one_patient_is_not_split_as_theirs(release, name):
     with pytest.raises(HarnessError, match=r"of the 30,805 patients.*30,804"):
         split_table(release[release["patient"] != "30805"], name)
-
-
-def test_hashes_of_the_release(release):
-    """So that no change of the code changes a split unseen."""
-    digests = {
-        name: split_table(release, name).sha256[:12] for name in SPLITS if name != "as_given"
-    }
-    assert digests == {
-        "official": "b6302f9d9d87",
-        "dacnet_70_10_20": "e087153fba48",
-        "dannynet_2pct": "62bbf3168b27",
-    }
