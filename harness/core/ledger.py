@@ -98,8 +98,7 @@ class Ledger:
         last = self._last.get(trial)
         if last is not None and (last.outcome, last.reason) == (status.outcome, status.reason):
             return
-        facts = status.model_dump(include={"outcome", "reason", "message", "at"})
-        self.append(LedgerLine(trial=trial, num_epochs=num_epochs, **facts))
+        self.append(LedgerLine(trial=trial, num_epochs=num_epochs, **status.model_dump()))
 
     def gpu_seconds(self, until: str) -> float:
         """GPU seconds that trials have held, in all calls of the search, up to a moment."""

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.core import files
 from harness.core.errors import DiskFullError
 from harness.core.files import (
     check_space,
+    disk_full,
     free_bytes,
     overwrite_text,
     read_json,
@@ -128,3 +130,14 @@ def test_space_for_a_file_is_its_size_and_the_margin(tmp_path: Path) -> None:
     check_space(tmp_path / "x", free // 2)
     with pytest.raises(DiskFullError, match="to stay free"):
         check_space(tmp_path / "x", int(free * 0.99))
+
+
+def test_a_disk_that_does_not_tell_its_space_is_told_as_full_all_the_same(monkeypatch) -> None:
+    def fails(path):
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(files, "free_bytes", fails)
+    told = str(disk_full(Path("/runs/last.ckpt")))
+    assert told.startswith(
+        "/runs/last.ckpt: could not be written, the disk or the quota is full (un"
+    )
