@@ -17,8 +17,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of two test processes on two co
 
 RAY_FILES = (
     "e2e/test_quickstart.py", "e2e/test_nih_sample.py", "test_cli.py", "test_jobs.py",
-    "tracking/test_server.py", "search/test_search.py", "search/test_estimate.py",
-    "search/test_ray_session.py", "test_doctor.py", "e2e/test_cli_errors.py",
+    "tracking/test_server.py", "execution/test_ray_tune.py", "search/test_estimate.py",
+    "execution/test_ray_session.py", "test_doctor.py", "e2e/test_cli_errors.py",
     "cluster/test_walkthrough.py", "cluster/test_slurm.py", "contracts/test_additions.py",
 )  # fmt: skip
 """They start Ray, which takes both cores: one after the other, in one process, begun first."""
@@ -121,13 +121,24 @@ def toy_store(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def toy_recipe(toy_store):
-    """Three epochs of a small network, which take a second."""
+    """A small network on the toy store."""
     from harness.core.recipe import Recipe
 
-    return Recipe().with_values({
-        "data.store": toy_store.fingerprint, "data.resize_px": TOY_PX, "data.input_px": TOY_PX,
-        "model.name": "densenet_mini", "model.weights": "none", "optim.lr": 3e-3,
-        "augment.crop_scale_min": 0.6, "train.batch_size": 32, "train.epochs": 3,
+    values = {
+        "data.store": toy_store.fingerprint,
+        "data.resize_px": TOY_PX,
+        "data.input_px": TOY_PX,
+        "model.name": "densenet_mini",
+        "model.weights": "none",
+    }
+    return Recipe().with_values(values)
+
+
+@pytest.fixture(scope="session")
+def short_recipe(toy_recipe):
+    """Three epochs, which take a second."""
+    return toy_recipe.with_values({
+        "optim.lr": 3e-3, "augment.crop_scale_min": 0.6, "train.batch_size": 32, "train.epochs": 3,
     })  # fmt: skip
 
 
@@ -139,13 +150,13 @@ def toy_machine(toy_store):
 
 
 @pytest.fixture(scope="session")
-def toy_run(toy_recipe, toy_machine, tmp_path_factory):
-    """A run of `toy_recipe` made without interruption. Read-only."""
+def toy_run(short_recipe, toy_machine, tmp_path_factory):
+    """A run of `short_recipe` made without interruption. Read-only."""
     from harness.core.run_dir import RunDirectory
     from harness.trial import run_trial
 
     path = tmp_path_factory.mktemp("run") / "whole"
-    run_trial(toy_recipe, toy_machine, path)
+    run_trial(short_recipe, toy_machine, path)
     return RunDirectory(path)
 
 
@@ -179,7 +190,7 @@ def trained_results(tmp_path_factory) -> Path:
     from harness.core.machine import Machine
     from harness.core.space import SearchSpace
     from harness.data.phantom import make_phantom
-    from harness.search.search import SearchPlan, write_plan
+    from harness.search.plan import SearchPlan, write_plan
     from harness.trial import run_trial
 
     folder = tmp_path_factory.mktemp("lab")

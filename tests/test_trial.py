@@ -32,8 +32,8 @@ from harness.trial import run_trial
 
 
 @pytest.fixture
-def recipe(toy_recipe):
-    return toy_recipe
+def recipe(short_recipe):
+    return short_recipe
 
 
 @pytest.fixture
