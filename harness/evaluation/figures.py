@@ -4,6 +4,7 @@ Matplotlib's object interface with the Agg canvas, no pyplot: nothing stays open
 is needed.
 """
 
+import io
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ STYLE: Any = {
     "legend.fontsize": TEXT_PT,
 }
 REFERENCE: dict[str, Any] = {"color": GRAY, "linewidth": 0.8, "linestyle": (0, (4, 2))}
+SHOWN_DPI = 110
+"""Of what a notebook shows; files are finer."""
 TICKS = (0.0, 0.5, 1.0)
 
 
@@ -62,6 +65,16 @@ def shared_style() -> Iterator[None]:
     """The look of the project's figures, for whatever is drawn inside the `with` block."""
     with mpl.rc_context(STYLE):
         yield
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows as it would be saved, without pyplot and its backends."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with shared_style():
+            self.savefig(buffer, format="png", dpi=SHOWN_DPI)
+        return buffer.getvalue()
 
 
 def new_figure(
@@ -81,7 +94,7 @@ def new_figure(
     """
     with shared_style():
         layout = ConstrainedLayoutEngine(h_pad=0.06)
-        figure = Figure(figsize=size_in, dpi=200, layout=layout)
+        figure = ShownFigure(figsize=size_in, dpi=200, layout=layout)
         FigureCanvasAgg(figure)
         axes = figure.subplots(num_rows, num_cols, squeeze=False)
         wrapped = textwrap.fill(title, width=int(size_in[0] * 11.5))
