@@ -120,7 +120,7 @@ def toy_store(tmp_path_factory):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_recipe(toy_store):
     """A small network on the toy store."""
     from harness.core.recipe import Recipe
@@ -133,6 +133,32 @@ def toy_recipe(toy_store):
         "model.weights": "none",
     }
     return Recipe().with_values(values)
+
+
+@pytest.fixture(scope="session")
+def short_recipe(toy_recipe):
+    """Three epochs, which take a second."""
+    return toy_recipe.with_values({
+        "optim.lr": 3e-3, "augment.crop_scale_min": 0.6, "train.batch_size": 32, "train.epochs": 3,
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def toy_machine(toy_store):
+    from harness.core.machine import Machine
+
+    return Machine(store=toy_store.path, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def toy_run(short_recipe, toy_machine, tmp_path_factory):
+    """A run of `short_recipe` made without interruption. Read-only."""
+    from harness.core.run_dir import RunDirectory
+    from harness.trial import run_trial
+
+    path = tmp_path_factory.mktemp("run") / "whole"
+    run_trial(short_recipe, toy_machine, path)
+    return RunDirectory(path)
 
 
 @pytest.fixture(scope="session")

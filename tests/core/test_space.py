@@ -184,6 +184,27 @@ def test_another_default_point_is_published_no_more(write, values, is_published)
     assert space.with_base(values).published == is_published
 
 
+def test_a_fixed_parameter_is_searched_no_more(space) -> None:
+    fixed = space.with_base({"loss.name": "bce"})
+    assert set(fixed.space) < set(space.space)
+    assert fixed.base.loss.name == "bce"
+    with pytest.raises(
+        HarnessError, match=r"^mine: with .*loss.name.* fixed, nothing is searched$"
+    ):
+        space.with_base({path: each.default for path, each in space.space.items()})
+
+
+def test_a_space_may_be_searched_in_another_way(space) -> None:
+    assert space.with_search({}) == space
+    other = space.with_search({"sampler": "random", "num_startup_trials": 4})
+    assert (other.search.sampler, other.search.num_startup_trials) == ("random", 4)
+    assert other.search.scheduler == space.search.scheduler
+    assert other.space == space.space
+    with pytest.raises(HarnessError, match=r"^mine: .*sampler.*random.*'grid'") as told:
+        space.with_search({"sampler": "grid"})
+    assert "\n" not in str(told.value)
+
+
 def test_nothing_makes_a_space_published(space) -> None:
     assert not space.with_base({}).published
 
