@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from harness.core.files import write_text
 from harness.core.provenance import git_state
 from harness.core.records import now
-from harness.speed.measure import describe_hardware
+from harness.speed.instruments import describe_hardware
 from harness.speed.report import markdown_table
 from tests.mutation.equivalents import EQUIVALENTS, Change
 from tests.mutation.mutants import Mutant, mutants_of
