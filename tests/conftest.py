@@ -19,7 +19,7 @@ RAY_FILES = (
     "e2e/test_quickstart.py", "e2e/test_nih_sample.py", "test_cli.py", "test_jobs.py",
     "tracking/test_server.py", "search/test_search.py", "search/test_estimate.py",
     "search/test_ray_session.py", "test_doctor.py", "e2e/test_cli_errors.py",
-    "cluster/test_walkthrough.py", "cluster/test_slurm.py",
+    "cluster/test_walkthrough.py", "cluster/test_slurm.py", "docs/test_pages.py",
 )  # fmt: skip
 """They start Ray, which takes both cores: one after the other, in one process, begun first."""
 

@@ -3,8 +3,10 @@
 A page is Markdown. Of its fenced blocks these are steps:
 
 - `console`: a line that begins with `$ ` is a command, one that ends in a backslash goes on below;
-  what follows up to the next command is what the page shows of its output. A block with a title
-  that begins with `terminal` is typed there and left running.
+  what follows up to the next command is what the page shows of its output. In a block with the
+  title `for example` that holds for its first and its last line, and what is between is of one
+  machine and one version. A block with a title that begins with `terminal` is typed there and left
+  running.
 - any block with a title that is a file's name, such as `yaml title="mine.yaml"`: that file.
 
 All other blocks are for reading.
@@ -21,7 +23,7 @@ DOCS = ROOT / "docs"
 FENCE = re.compile(
     r'^```(?P<kind>\w+)?(?: title="(?P<title>[^"]+)")?\n(?P<body>.*?)^```$', re.M | re.S
 )
-TERMINAL = "terminal"
+TERMINAL, EXAMPLE = "terminal", "for example"
 ELLIPSIS = "..."
 NUMBER = r"[-+−]?\d+\.\d+(?:e-?\d+)?"
 VARYING = re.compile(
@@ -45,7 +47,7 @@ class Command:
 
     Attributes:
         line: As it is typed, in one line.
-        shown: What the page shows of its output, lines and all; empty where it shows nothing.
+        shown: What the page shows of its output, as `has_shown` reads it; empty for nothing.
         terminal: Of its own, in which it goes on; empty for one that is waited for.
     """
 
@@ -59,17 +61,21 @@ def steps_of(text: str) -> Iterator[File | Command]:
     for fence in FENCE.finditer(text):
         kind, title, body = fence["kind"], fence["title"] or "", fence["body"]
         if kind == "console":
-            yield from _commands(body, title if title.startswith(TERMINAL) else "")
+            yield from _commands(body, title)
         elif title:
             yield File(title, body)
 
 
-def _commands(body: str, terminal: str) -> Iterator[Command]:
+def _commands(body: str, title: str) -> Iterator[Command]:
     body = body.replace("\\\n", " ")
     before, *parts = re.split(r"^\$ ", body, flags=re.M)
     assert not before.strip(), f"output without a command: {before!r}"
     for part in parts:
         line, _, shown = part.partition("\n")
+        if title == EXAMPLE and shown:
+            first, *_, last = shown.splitlines()
+            shown = f"{ELLIPSIS}\n{first}\n{ELLIPSIS}\n{last}\n"
+        terminal = title if title.startswith(TERMINAL) else ""
         yield Command(re.sub(r"\s+", " ", line).strip(), shown, terminal)
 
 

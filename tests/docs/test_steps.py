@@ -19,6 +19,14 @@ $ harness search x \\
 name: mine
 ```
 
+```console title="for example"
+$ harness winners
+search  trial
+dannynet  t0001
+chexnet  t0000
+next: harness benchmark
+```
+
 ```console title="terminal 2"
 $ ray start --block
 ```
@@ -34,6 +42,7 @@ def test_the_steps_of_a_page_are_in_order():
         Command("harness spaces", "space  title\n...\n"),
         Command("harness search x --trials 3"),
         File("mine.yaml", "name: mine\n"),
+        Command("harness winners", "...\nsearch  trial\n...\nnext: harness benchmark\n"),
         Command("ray start --block", terminal="terminal 2"),
     ]
 
