@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from harness.core.progress import progress_console
+
 if TYPE_CHECKING:
     from harness.benchmark.results import Results
     from harness.data.store import ImageStore
@@ -41,7 +43,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A function of (done, total) that moves a bar on stderr, or prints lines when piped."""
-    console = Console(stderr=True, highlight=False)
+    console = progress_console()
     columns = (
         TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
     )  # fmt: skip

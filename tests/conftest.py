@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of two test processes on two co
 
 RAY_FILES = (
     "e2e/test_quickstart.py", "e2e/test_nih_sample.py", "test_cli.py", "test_jobs.py",
+    "api/test_notebook.py",
     "tracking/test_server.py", "search/test_search.py", "search/test_estimate.py",
     "search/test_ray_session.py", "test_doctor.py", "e2e/test_cli_errors.py",
     "cluster/test_walkthrough.py", "cluster/test_slurm.py", "docs/test_pages.py",

@@ -218,6 +218,7 @@ class Results(Frozen):
         return any(row.num_scored < row.num_seeds for row in self.rows)
 
     def row(self, label: str) -> Row:
+        """The row of that label."""
         return next(row for row in self.rows if row.label == label)
 
     def best(self, metric: Metric, scope: Scope = MACRO) -> Row | None:

@@ -23,7 +23,7 @@ class Reader:
         lab.environment |= {"HOME": str(lab.folder)}  # where the token goes
         del lab.environment["RAY_AUTH_TOKEN"], lab.environment["RAY_AUTH_MODE"]
         of_page = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
-        self.port = of_page[PORTS[0]]
+        self.address = f"127.0.0.1:{of_page[PORTS[0]]}"
         self.moved = of_page | {"/tmp/ray-": f"{lab.folder}/"}
 
     def types(self, command: Command) -> str:
@@ -42,7 +42,7 @@ class Reader:
 def wait_for_nodes(reader: Reader, count: int) -> None:
     def are_there() -> bool:
         with contextlib.suppress(AssertionError):  # of a head that does not answer yet
-            return num_nodes(reader.lab, f"127.0.0.1:{reader.port}") == count
+            return num_nodes(reader.lab, reader.address) == count
         return False
 
     wait_until(are_there, f"no {count} nodes", reader.lab)
@@ -76,6 +76,9 @@ def test_the_page_of_the_cluster(lab):
             wait_for_nodes(reader, int(step.terminal[-1]))
         elif step.terminal:
             said = lose_a_node(lab, step.terminal)
+        if step.terminal == "terminal 2":  # `auto` is ours, and not another Ray of this machine
+            lab.environment |= {"RAY_ADDRESS": reader.address}
+        print(f"$ {step.line}\n{said}")
         if step.shown:
-            assert has_shown(step.shown, said), f"$ {step.line}\n{said}\n--- shown:\n{step.shown}"
+            assert has_shown(step.shown, said), f"the page shows:\n{step.shown}"
     assert set(outcomes(lab, SEARCH).values()) <= {"completed", "pruned"}

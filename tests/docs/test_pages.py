@@ -47,7 +47,8 @@ def test_a_tutorial_runs_and_prints_what_it_shows(name, type_in):
             Path(step.name).write_text(step.text, encoding="utf-8")
             continue
         code, said = type_in(step.line)
+        print(f"$ {step.line}\n{said}")
         is_mistake = step.shown.startswith("harness: ")
-        assert code == (2 if is_mistake else 0), f"$ {step.line}\n{said}"
+        assert code == (2 if is_mistake else 0)
         if step.shown:
-            assert has_shown(step.shown, said), f"$ {step.line}\n{said}\n--- shown:\n{step.shown}"
+            assert has_shown(step.shown, said), f"the page shows:\n{step.shown}"

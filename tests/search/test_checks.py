@@ -93,7 +93,7 @@ def test_a_disk_has_room_or_lacks_a_known_amount(tmp_path):
 
 def test_a_nearly_full_disk_is_a_warning(tmp_path, monkeypatch):
     usage = type(shutil.disk_usage(tmp_path))(100 * TIB, 96 * TIB, 4 * TIB)
-    monkeypatch.setattr("harness.search.checks.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     check = check_disk("disk", tmp_path, 0, node="n1")
     assert (check.word, check.is_ok) == ("warning", True)
     assert "95%" in check.todo

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from harness.search import gpus
 from harness.search.gpus import Gpu, check_gpus, judge_gpus
 
 GIB = 2**30
@@ -13,7 +14,7 @@ def gpu(free_gib, total_gib=80):
 
 
 def test_a_machine_without_gpus_is_not_asked(monkeypatch):
-    monkeypatch.setattr("harness.search.gpus.subprocess", None)
+    monkeypatch.setattr(gpus, "subprocess", None)
     assert check_gpus(0, 0, node="n1") is None
 
 
@@ -24,7 +25,7 @@ def test_more_gpus_in_ray_than_torch_sees():
 
 
 def test_a_torch_that_does_not_start_is_told_by_its_last_line(monkeypatch):
-    monkeypatch.setattr("harness.search.gpus.GPU_QUERY", "raise OSError('no libcuda')")
+    monkeypatch.setattr(gpus, "GPU_QUERY", "raise OSError('no libcuda')")
     check = check_gpus(1, 0, node="n1")
     assert check.word == "FAIL"
     assert check.detail == "OSError: no libcuda"

@@ -25,7 +25,7 @@ def recipe(recipe):
 def processor_time(monkeypatch):
     """Clocks that other processes of this machine do not disturb."""
     clock = types.SimpleNamespace(perf_counter=time.process_time)
-    monkeypatch.setattr("harness.search.timed.time", clock)
+    monkeypatch.setattr(timed, "time", clock)
     monkeypatch.setattr("harness.training.trainer.time", clock)
 
 
@@ -50,9 +50,7 @@ def test_a_part_of_an_epoch_tells_of_the_whole(
 
 def test_few_batches_are_taken_and_the_first_is_not_counted(toy_store, monkeypatch):
     ticks = iter([0.0, 9.0, 9.5, 10.5, 99.0])
-    monkeypatch.setattr(
-        "harness.search.timed.time", types.SimpleNamespace(perf_counter=lambda: next(ticks))
-    )
+    monkeypatch.setattr(timed, "time", types.SimpleNamespace(perf_counter=lambda: next(ticks)))
     batches = FirstBatches(toy_store, np.arange(200), batch_size=10, device="cpu")
     batches.limit_s = 1.2
     assert sum(len(image) for image, _ in batches.epoch(1)) == 30
