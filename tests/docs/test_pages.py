@@ -47,8 +47,7 @@ def test_a_tutorial_runs_and_prints_what_it_shows(name, type_in):
             Path(step.name).write_text(step.text, encoding="utf-8")
             continue
         code, said = type_in(step.line)
-        print(f"$ {step.line}\n{said}")
         is_mistake = step.shown.startswith("harness: ")
-        assert code == (2 if is_mistake else 0)
+        assert code == (2 if is_mistake else 0), f"$ {step.line}\n{said}"
         if step.shown:
-            assert has_shown(step.shown, said), f"the page shows:\n{step.shown}"
+            assert has_shown(step.shown, said), f"$ {step.line}\n{said}\n\nshown:\n{step.shown}"
