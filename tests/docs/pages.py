@@ -3,10 +3,10 @@
 A page is Markdown. Of its fenced blocks these are steps:
 
 - `console`: a line that begins with `$ ` is a command, one that ends in a backslash goes on below;
-  what follows up to the next command is what the page shows of its output. In a block with the
-  title `for example` that holds for its first and its last line, and what is between is of one
-  machine and one version. A block with a title that begins with `terminal` is typed there and left
-  running.
+  what follows up to the next command is what the page shows of its output. In a block with a title
+  that ends in `for example` that holds for its first and its last line, and what is between is of
+  one machine and one version. A block with a title that begins with `terminal` is typed there and
+  left running.
 - any block with a title that is a file's name, such as `yaml title="mine.yaml"`: that file.
 
 All other blocks are for reading.
@@ -72,10 +72,10 @@ def _commands(body: str, title: str) -> Iterator[Command]:
     assert not before.strip(), f"output without a command: {before!r}"
     for part in parts:
         line, _, shown = part.partition("\n")
-        if title == EXAMPLE and shown:
+        if title.endswith(EXAMPLE) and shown:
             first, *_, last = shown.splitlines()
             shown = f"{ELLIPSIS}\n{first}\n{ELLIPSIS}\n{last}\n"
-        terminal = title if title.startswith(TERMINAL) else ""
+        terminal = title.partition(",")[0] if title.startswith(TERMINAL) else ""
         yield Command(re.sub(r"\s+", " ", line).strip(), shown, terminal)
 
 
