@@ -10,7 +10,11 @@ import pytest
 from tests.conftest import run_command
 from tests.docs.pages import DOCS, Command, File, has_shown, steps_of
 
-TUTORIALS = ("first_search", "adding_a_model", "reproducing_dannynet")
+TUTORIALS = (
+    "first_search",
+    "adding_a_model",
+    pytest.param("reproducing_dannynet", marks=pytest.mark.drill),  # a search and a benchmark more
+)
 """`cluster` needs terminals of its own: see `tests/cluster/test_page.py`."""
 IN_SHELL = re.compile(r"[|<>;&]")
 
