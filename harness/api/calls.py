@@ -6,10 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from harness.core.errors import HarnessError
 from harness.data.store import ImageStore
+from harness.words import place_of
+
+if TYPE_CHECKING:
+    from harness.jobs import Place
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,6 +21,9 @@ R = TypeVar("R")
 AnyPath = str | os.PathLike[str]
 AnyStore = AnyPath | ImageStore
 """An image store, or where it lies."""
+
+JOINED: dict[str, str | None] = {}
+"""The `address` of the Ray that this process has, once a call has asked for one."""
 
 OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: (?=[A-Z]))?")
 
@@ -52,6 +59,34 @@ def in_keywords(message: str, keywords: frozenset[str]) -> str:
 def results_folder(results: AnyPath | None) -> Path:
     """The results folder, absolute; without a name that of the environment, as the commands do."""
     return Path(results or os.environ.get("HARNESS_RESULTS") or "results").resolve()
+
+
+def place_at(
+    results: AnyPath | None,
+    *,
+    address: str | None,
+    cpus_per_trial: int,
+    gpus_per_trial: float | None,
+    storage: AnyPath | None = None,
+) -> "Place":
+    """Where a job runs, in the one Ray that a process has.
+
+    Raises:
+        HarnessError: The results cannot be written, or this process has the Ray of another address.
+    """
+    folder = results_folder(results)
+    uri = None if storage is None else os.fspath(storage)
+    place = place_of(folder, address, cpus_per_trial, gpus_per_trial, uri)
+    from harness.search.ray_session import is_connected
+
+    before = JOINED.get("address", address)
+    if is_connected() and before != address:
+        raise HarnessError(
+            f"--address {address}: this process has the Ray of {before or 'this machine'} already; "
+            "restart it, a notebook's kernel, to use another"
+        )
+    JOINED["address"] = address
+    return place
 
 
 def store_path(data: AnyStore) -> Path:

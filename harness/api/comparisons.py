@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 from pydantic import Field
 
-from harness.api.calls import AnyPath, AnyStore, called, named_words, results_folder, store_path
+from harness.api.calls import (
+    AnyPath,
+    AnyStore,
+    called,
+    named_words,
+    place_at,
+    results_folder,
+    store_path,
+)
 from harness.api.frames import lines_frame
 from harness.api.searches import Board
 from harness.benchmark import results as benchmark_results
 from harness.core.errors import HarnessError, did_you_mean
-from harness.words import named_files, place_of, plan_of, writable
+from harness.words import named_files, plan_of, writable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -152,10 +160,13 @@ def benchmark(
         boxes=boxes,
         unequal_budgets=unequal_budgets or None,
     )
-    place = place_of(
-        results_folder(results), address, cpus_per_trial, gpus_per_trial,
-        str(storage) if storage else None,
-    )  # fmt: skip
+    place = place_at(
+        results,
+        address=address,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        storage=storage,
+    )
     from harness import jobs
 
     entered = jobs.Entered(

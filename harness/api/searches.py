@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from harness.api.calls import AnyPath, AnyStore, called, results_folder, store_path
+from harness.api.calls import AnyPath, AnyStore, called, place_at, results_folder, store_path
 from harness.api.frames import run_row
 from harness.api.run import Run
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.space import SearchSpace
-from harness.words import checked_values, count_of, names_of, place_of, spaces_of
+from harness.words import checked_values, count_of, names_of, spaces_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -180,10 +180,13 @@ def search(
     """
     chosen = _spaces(spaces, name, set, sampler=sampler, scheduler=scheduler)
     num_trials, is_extension = count_of(str(trials))
-    place = place_of(
-        results_folder(results), address, cpus_per_trial, gpus_per_trial,
-        str(storage) if storage else None,
-    )  # fmt: skip
+    place = place_at(
+        results,
+        address=address,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        storage=storage,
+    )
     from harness import jobs
 
     order = jobs.SearchOrder(
@@ -221,7 +224,9 @@ def estimate(
     """
     chosen = _spaces(spaces, name, set)
     num_trials, is_extension = count_of(str(trials))
-    place = place_of(results_folder(results), address, cpus_per_trial, gpus_per_trial, None)
+    place = place_at(
+        results, address=address, cpus_per_trial=cpus_per_trial, gpus_per_trial=gpus_per_trial
+    )
     from harness import jobs
 
     order = jobs.SearchOrder(num_trials=num_trials, is_extension=is_extension)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.api.calls import called, in_keywords, named_words, results_folder
+from harness.api import calls
+from harness.api.calls import called, in_keywords, named_words, place_at, results_folder
 from harness.core.errors import HarnessError
+from harness.search import ray_session
 
 KEYWORDS = frozenset({"warm_start", "boxes", "data", "name"})
 
@@ -54,6 +56,18 @@ def test_the_results_folder_is_the_one_of_the_commands(monkeypatch, tmp_path):
     monkeypatch.setenv("HARNESS_RESULTS", str(tmp_path / "lab"))
     assert results_folder(None) == tmp_path / "lab"
     assert results_folder("mine") == tmp_path / "mine"
+
+
+def test_a_process_has_the_ray_of_one_address(monkeypatch, tmp_path):
+    monkeypatch.setattr(calls, "JOINED", {})
+    where = {"cpus_per_trial": 1, "gpus_per_trial": None}
+    monkeypatch.setattr(ray_session, "is_connected", lambda: False)
+    assert place_at(tmp_path, address="node:6379", **where).address == "node:6379"
+    assert place_at(tmp_path, address=None, **where).address is None
+    monkeypatch.setattr(ray_session, "is_connected", lambda: True)
+    assert place_at(tmp_path, address=None, **where).results == tmp_path
+    with pytest.raises(HarnessError, match="has the Ray of this machine already; restart"):
+        place_at(tmp_path, address="auto", **where)
 
 
 def test_files_are_named_by_keys_or_by_themselves():
