@@ -21,6 +21,7 @@ RAY_FILES = (
     "tracking/test_server.py", "execution/test_ray_tune.py", "search/test_estimate.py",
     "execution/test_ray_session.py", "test_doctor.py", "e2e/test_cli_errors.py",
     "cluster/test_walkthrough.py", "cluster/test_slurm.py", "contracts/test_additions.py",
+    "docs/test_pages.py",
 )  # fmt: skip
 """They start Ray, which takes both cores: one after the other, in one process, begun first."""
 
