@@ -151,6 +151,8 @@ def test_the_interval_is_between_percentiles() -> None:
     assert interval(value_R) == pytest.approx((0.025, 0.975))
     assert interval(value_R, level=0.5) == pytest.approx((0.25, 0.75))
     assert standard_error(value_R) == pytest.approx(np.std(value_R, ddof=1))
+    # Plain numbers: NumPy's are shown as np.float64(0.025).
+    assert {type(each) for each in (*interval(value_R), standard_error(value_R))} == {float}
 
 
 def test_missing_values_are_left_out_up_to_a_tenth() -> None:

@@ -46,6 +46,22 @@ EQUIVALENTS: dict[Change, str] = {
         ),
     ),
     **_listed(
+        "harness/evaluation/intervals.py",
+        (
+            "return known_R if len(known_R) >= LEAST_DEFINED * len(value_R) else known_R[:0]",
+            ":0", ":1", "of one value there is neither an interval nor a standard error",
+        ),
+        (
+            "num_images_RL = resamples.totals("
+            "is_known_NL[:, :1] if is_known_NL.all() else is_known_NL)",
+            ":1", ":", "one column for all findings is only quicker to count",
+        ),
+        (
+            "gap_RL = np.abs(gap_RC).reshape(resamples.num, -1, NUM_BINS).sum(axis=2)",
+            "-1", "-2", "NumPy takes any negative number for the length that it is to find",
+        ),
+    ),
+    **_listed(
         "harness/evaluation/resampling.py",
         ("NUM_AT_ONCE = 500", "500", ("501", "499"), SPEED),
     ),
