@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from harness.cli.options import space_of
 from harness.core.errors import HarnessError
 from harness.core.recipe import Recipe
 from harness.core.space import (
@@ -15,6 +14,7 @@ from harness.core.space import (
     shipped_spaces_dir,
 )
 from harness.core.space_checks import MAX_CORNERS, corners
+from harness.words import space_of
 
 HEADER = "name: mine\ntitle: A title\nsource: ours\n"
 LR = "  optim.lr: {kind: log_float, low: 1e-5, high: 1e-3, default: 1e-4}\n"
