@@ -221,7 +221,9 @@ def draw_pool(bench: LcBench, task: str, num_points: int = NUM_POOL) -> Pool:
 def _race(job: Job) -> Finish:
     way = WAYS[job.way]
     points = warm_points(_pool, job.task, job.seed) if way.is_warm else []
-    contender = way.make(_bench.space(way.settings), job.seed, points)
+    # With the first points the same on every task, a lucky seed would be lucky on all of them.
+    seed = derive_seed(job.seed, "race", job.task)
+    contender = way.make(_bench.space(way.settings), seed, points)
 
     def curve_of(values: Mapping[str, Any]) -> FloatArray:
         return _bench.curves(job.task, [values])[0]
