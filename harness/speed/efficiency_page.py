@@ -47,8 +47,8 @@ search. `ask ms` is CPU time. The picture is of the share of searches that have 
 
 Tried instead of what `gp` with ASHA does, and left out, as none of it gave more than chance does:
 how many times fewer trial-epochs, as geometric mean over races of equal task and seed on
-development tasks, within twice the standard error (the tasks of a seed shared their first points, so
-that it is more); a search missed where 1,500 trial-epochs or 160 trials did not find it.
+development tasks, within twice the standard error (the tasks of a seed shared their first points,
+so that it is more); a search missed where 1,500 trial-epochs or 160 trials did not find it.
 
 | tried | races | times fewer | searches missed |
 | --- | --- | --- | --- |
