@@ -26,6 +26,7 @@ from harness.core.records import (
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
 from harness.data.splits import Split
+from harness.data.store import ImageStore
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.thresholds import tune_thresholds
 from harness.models.seen import seen_metadata
@@ -104,6 +105,29 @@ def run_trial(
             check_val_labels(store, split)
             listening = _Listening(report, report_early, reports_per_epoch, watch)
             return _train(_Trial(recipe, machine, run, listening, store, split))
+
+
+def train_alone(
+    recipe: Recipe,
+    machine: Machine,
+    run_dir: Path,
+    report: Callable[[EpochReport], None] = ignore,
+    *,
+    watch: Watch = unwatched,
+) -> RunRecord:
+    """`run_trial` of a run that belongs to no search: its folder says where its store lies.
+
+    Args:
+        recipe: Is bound to the machine's store, whichever it was bound to.
+
+    Raises:
+        HarnessError: As `run_trial`, or there is no store; nothing was written then.
+    """
+    store = ImageStore.open(machine.store)
+    recipe = recipe.with_values({"data.store": store.fingerprint})
+    record = run_trial(recipe, machine, run_dir, report, watch=watch)
+    RunDirectory(run_dir).write_store(store.path)  # where a bundle and maps are made from
+    return record
 
 
 def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:

@@ -1,11 +1,19 @@
 """What can go wrong in a way that has a name."""
 
+import os
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class HarnessError(Exception):
     """A mistake that the user can mend: shown as one line, exit code 2."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it, which asks for this: the line, without a trace."""
+        if "HARNESS_DEBUG" in os.environ:
+            return traceback.format_exception(self)
+        return [f"{type(self).__name__}: {self}"]
 
 
 class DiskFullError(HarnessError):

@@ -4,6 +4,7 @@ Matplotlib's object interface with the Agg canvas, no pyplot: nothing stays open
 is needed.
 """
 
+import io
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,6 +77,8 @@ MARK: dict[str, Any] = {
     "clip_on": False,
     "zorder": 3,
 }
+SHOWN_DPI = 110
+"""Of what a notebook shows; files are finer."""
 NUM_COLS = 5
 TICKS = (0.0, 0.5, 1.0)
 
@@ -87,6 +90,16 @@ def shared_style() -> Iterator[None]:
     """The look of the project's figures, for whatever is drawn inside the `with` block."""
     with mpl.rc_context(STYLE):
         yield
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows as it would be saved, without pyplot and its backends."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with shared_style():
+            self.savefig(buffer, format="png", dpi=SHOWN_DPI)
+        return buffer.getvalue()
 
 
 def new_figure(
@@ -106,7 +119,7 @@ def new_figure(
     """
     with shared_style():
         layout = ConstrainedLayoutEngine(h_pad=0.06)
-        figure = Figure(figsize=size_in, dpi=200, layout=layout)
+        figure = ShownFigure(figsize=size_in, dpi=200, layout=layout)
         FigureCanvasAgg(figure)
         axes = figure.subplots(num_rows, num_cols, squeeze=False)
         wrapped = textwrap.fill(title, width=int(size_in[0] * 11.5))

@@ -17,9 +17,9 @@ from harness.core.selection import SCORE
 from harness.search.control import LEDGER_FILE
 from harness.search.importance import importance
 from harness.search.leaderboard import trial_dirs
-from harness.search.search import SearchPlan, read_plan
+from harness.search.plan import SearchPlan, read_plan
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class TrialHistory(Frozen):
@@ -115,9 +115,9 @@ def _read_trials(
             if trial is None:
                 continue
             provenance = run.provenance
-            yield trial, _seconds(run), provenance.device if provenance else ""
+            yield trial, seconds_of(run), provenance.device if provenance else ""
         except (OSError, HarnessError) as error:
-            logger.warning("%s is left out: %s", run.path.name, error)
+            log.warning("%s is left out: %s", run.path.name, error)
 
 
 def _read_trial(run: RunDirectory, plan: SearchPlan, ledger: Ledger) -> TrialHistory | None:
@@ -137,7 +137,7 @@ def _read_trial(run: RunDirectory, plan: SearchPlan, ledger: Ledger) -> TrialHis
     )
 
 
-def _seconds(run: RunDirectory) -> float | None:
+def seconds_of(run: RunDirectory) -> float | None:
     """What its record says; else the sum over its epochs, as of a pruned trial."""
     record = run.record
     if record is not None:

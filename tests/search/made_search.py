@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.ledger import Ledger, LedgerLine
+from harness.core.provenance import code_version
 from harness.core.records import EpochReport, Outcome, Provenance, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.core.space import SearchSpace
 from harness.search.control import LEDGER_FILE
-from harness.search.search import SearchPlan, write_plan
+from harness.search.plan import SearchPlan, write_plan
 from harness.search.study import Study
 
 EPOCH_S = 90.0
@@ -29,7 +30,7 @@ def make_search(
     """
     plan = SearchPlan(
         name=folder.name, space=SPACE, store=folder, store_fingerprint=store,
-        num_trials=num_trials, seed=0,
+        num_trials=num_trials, seed=0, code=code_version(),
     )  # fmt: skip
     write_plan(plan, folder)
     study = Study(SPACE.with_search({"sampler": "random"}), seed=5)
