@@ -166,6 +166,15 @@ def test_parts_as_given(make_table):
             split_table(table[row : row + 1], "as_given")
 
 
+def test_parts_by_lists_of_the_user_s_own(make_table, tmp_path):
+    table = many_patients(make_table, 2)
+    for part, number in (("train", 2), ("val", 0), ("test", 3)):
+        (tmp_path / f"{part}_list.txt").write_text(f"image_{number:03}.png\n")
+    parts = part_of_each(table, f"file:{tmp_path}", FINDINGS)
+    assert isinstance(parts, np.ndarray)
+    assert parts.tolist() == ["val", "", "train", "test"]
+
+
 @pytest.mark.parametrize(
     ("folds", "name"),
     [

@@ -66,6 +66,13 @@ EQUIVALENTS: dict[Change, str] = {
         ("NUM_AT_ONCE = 500", "500", ("501", "499"), SPEED),
     ),
     **_listed(
+        "harness/data/splits.py",
+        (
+            "images = table['image'].to_numpy(dtype=object)",
+            "dtype=object", "", "pandas gives texts as objects in any case",
+        ),
+    ),
+    **_listed(
         "harness/data/split_lists.py",
         ("known = set(images)", "set(images)", "images", "a set is only quicker to look into"),
         (

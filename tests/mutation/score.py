@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from harness.core.files import write_text
 from harness.core.provenance import git_state
 from harness.core.records import now
-from harness.speed.measure import describe_hardware
+from harness.speed.instruments import describe_hardware
 from harness.speed.report import markdown_table
 from tests.mutation.equivalents import EQUIVALENTS, Change
 from tests.mutation.mutants import Mutant, mutants_of
@@ -174,7 +174,9 @@ def _measured_on() -> str:
 def main() -> int:
     """The exit code."""
     words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    words.add_argument("files", nargs="*", choices=[[], *TRIALS], help="all by default")
+    words.add_argument(
+        "files", nargs="*", choices=[[], *TRIALS], metavar="FILE", help=", ".join(TRIALS)
+    )
     words.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
     asked = words.parse_args()
     os.chdir(ROOT)
