@@ -161,6 +161,8 @@ def test_parts_as_given(make_table):
     ]  # fmt: skip
     with pytest.raises(HarnessError, match="'as_given' has no val images"):
         split_table(table[1:], "as_given")
+    with pytest.raises(HarnessError, match="'as_given' has no train images"):
+        split_table(table.iloc[[0, 3]], "as_given")
     for row in (2, 3, 4):
         with pytest.raises(HarnessError, match="'as_given' needs a source that gives train, val"):
             split_table(table[row : row + 1], "as_given")

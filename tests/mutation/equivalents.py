@@ -26,6 +26,7 @@ def _listed(
     }
 
 
+OBJECTS = "pandas gives texts as objects in any case, which are equal"
 SPEED = "how many at a time changes no result"
 
 EQUIVALENTS: dict[Change, str] = {
@@ -67,9 +68,20 @@ EQUIVALENTS: dict[Change, str] = {
     ),
     **_listed(
         "harness/data/splits.py",
+        ("images = table['image'].to_numpy(dtype=object)", "dtype=object", "", OBJECTS),
+        ("fold_N = table['fold'].to_numpy(dtype=str)", "dtype=str", "", OBJECTS),
+        ("patients = num_positives.index.to_numpy(dtype=object)", "dtype=object", "", OBJECTS),
         (
-            "images = table['image'].to_numpy(dtype=object)",
-            "dtype=object", "", "pandas gives texts as objects in any case",
+            "stratum_P = np.array(_strata(num_positives), dtype=object)", ", dtype=object", "",
+            "names of strata are equal as texts of NumPy's, too",
+        ),
+        (
+            "num_patients = (num_positives > 0).sum()", "sum", "mean",
+            "the order of shares is that of numbers",
+        ),
+        (
+            "rarest_first = num_patients.sort_values(kind='stable').index", "stable", "stable~",
+            "NumPy looks at the first letter",
         ),
     ),
     **_listed(
