@@ -260,6 +260,11 @@ def test_hashes_of_the_release(release):
     assert digests == KNOWN
 
 
+def test_the_splits_of_the_release_do_not_hang_on_the_order_of_its_rows(release):
+    turned = release[::-1]
+    assert split_table(turned, "dannynet_2pct").sha256[:12] == KNOWN["dannynet_2pct"]
+
+
 def counts(table: pd.DataFrame, name: str) -> dict[str, tuple[int, int]]:
     """Per part its patients and images."""
     split = split_table(table, name)
