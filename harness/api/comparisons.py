@@ -136,7 +136,10 @@ def benchmark(
         allow_contaminated: Score weights that may have seen test images.
         resamples: Bootstrap resamples behind each interval; None as the plan says, or 2000.
         by_image: Intervals over images, too narrow, in place of patients.
-        address, storage, cpus_per_trial, gpus_per_trial: As for `search`.
+        address: As for `search`, and so are the next three.
+        storage: Where nodes keep runs that share no results folder.
+        cpus_per_trial: Cores of a run.
+        gpus_per_trial: GPUs of a run.
         results: Folder of all that is written; a board's own, where there is one.
 
     Raises:

@@ -137,7 +137,7 @@ def train(
 
     means, out = speedups_of(speedups), out.resolve()
     recipe = recipe_of(space, settings_of(settings or []), seed=seed)
-    from harness.training.means import unwatched  # takes seconds: mistakes above are told first
+    from harness.training.listeners import unwatched  # takes seconds: mistakes above are told first
     from harness.training.profile import Profile
     from harness.trial import train_alone
 

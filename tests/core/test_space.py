@@ -172,6 +172,7 @@ def test_a_space_is_not_published_unless_it_says_so(space, write) -> None:
         ({}, True),
         ({"train.epochs": Recipe().train.epochs}, True),
         ({"loss.name": "bce"}, True),  # fixed at its default; `focal` stands in the base
+        ({"data.split": "dacnet_70_10_20"}, True),  # where it is trained, not how
         ({"train.epochs": 5}, False),
         ({"model.weights": "none"}, False),
         ({"optim.lr": 5e-5}, False),  # as in the base, but trial 0 had the parameter's default

@@ -93,7 +93,7 @@ EQUIVALENTS: dict[Change, str] = {
         ),
     ),
     **_listed(
-        "harness/core/ledger.py",
+        "harness/core/json_lines.py",
         (
             "end = stream.seek(0, os.SEEK_END)", "(0", "(1",
             "nothing is read from beyond the end of the file",
@@ -102,7 +102,7 @@ EQUIVALENTS: dict[Change, str] = {
             "while end > 0:", "0", "1",
             "a single byte is no line, so that it is cut off either way",
         ),
-        ("start = max(0, end - 4096)", "4096", ("4097", "4095"), SPEED),
+        ("PIECE_BYTES = 4096", "4096", ("4097", "4095"), SPEED),
         (
             r"cut = stream.read(end - start).rfind(b'\n')", "-", "+",
             "what follows the block was read before and holds no end of a line",

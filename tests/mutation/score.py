@@ -43,6 +43,9 @@ TRIALS = {
     "splits": Trial("harness/data/splits.py", ("tests/data/test_splits.py",)),
     "split_lists": Trial("harness/data/split_lists.py", ("tests/data/test_split_lists.py",)),
     "ledger": Trial("harness/core/ledger.py", ("tests/core/test_ledger.py",)),
+    "json_lines": Trial(
+        "harness/core/json_lines.py", ("tests/core/test_json_lines.py", "tests/core/test_ledger.py")
+    ),
 }  # fmt: skip
 
 
