@@ -72,6 +72,9 @@ EQUIVALENTS: dict[Change, str] = {
         ("fold_N = table['fold'].to_numpy(dtype=str)", "dtype=str", "", OBJECTS),
         ("patients = num_positives.index.to_numpy(dtype=object)", "dtype=object", "", OBJECTS),
         (
+            "return table['patient'].map(part_of).to_numpy(dtype=str)", "dtype=str", "", OBJECTS,
+        ),
+        (
             "stratum_P = np.array(_strata(num_positives), dtype=object)", ", dtype=object", "",
             "names of strata are equal as texts of NumPy's, too",
         ),
