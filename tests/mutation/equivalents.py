@@ -27,6 +27,7 @@ def _listed(
 
 
 OBJECTS = "pandas gives texts as objects in any case, which are equal"
+PLAIN = "a line holds texts, numbers and words of closed sets, which JSON writes alike"
 SPEED = "how many at a time changes no result"
 
 EQUIVALENTS: dict[Change, str] = {
@@ -109,6 +110,17 @@ EQUIVALENTS: dict[Change, str] = {
         (
             r"cut = stream.read(end - start).rfind(b'\n')", "-", "+",
             "what follows the block was read before and holds no end of a line",
+        ),
+    ),
+    **_listed(
+        "harness/core/ledger.py",
+        (
+            "values = [each.model_dump(mode='json', exclude_none=True) for each in self._unwritten]",
+            "mode='json', ", "", PLAIN,
+        ),
+        (
+            "values = [each.model_dump(mode='json', exclude_none=True) for each in self._unwritten]",
+            "'json'", "'json~'", PLAIN,
         ),
     ),
 }  # fmt: skip
