@@ -115,11 +115,13 @@ EQUIVALENTS: dict[Change, str] = {
     **_listed(
         "harness/core/ledger.py",
         (
-            "values = [each.model_dump(mode='json', exclude_none=True) for each in self._unwritten]",
+            "values = [each.model_dump(mode='json', exclude_none=True) "
+            "for each in self._unwritten]",
             "mode='json', ", "", PLAIN,
         ),
         (
-            "values = [each.model_dump(mode='json', exclude_none=True) for each in self._unwritten]",
+            "values = [each.model_dump(mode='json', exclude_none=True) "
+            "for each in self._unwritten]",
             "'json'", "'json~'", PLAIN,
         ),
     ),
