@@ -7,10 +7,11 @@ from the folders when it is asked for. A mistake raises `HarnessError`; work tha
 by a notebook's stop button, goes on when the same call is made again.
 """
 
+from harness.api.board import Board
 from harness.api.comparisons import Results, benchmark, evaluate, open_results, report
 from harness.api.models import Explained, explain, export, open_model, predict, promote
 from harness.api.run import Run, open_run, runs, train
-from harness.api.searches import Board, estimate, open_search, search, spaces, winners
+from harness.api.searches import estimate, open_search, search, spaces, winners
 from harness.api.stores import ImageStore, make_phantom, open_store, prepare
 from harness.core.errors import HarnessError
 

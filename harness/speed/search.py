@@ -162,7 +162,11 @@ def told(found: Mapping[str, Measurement]) -> Speed:
                 peer=peer.actor_overhead_s,
                 peer_name=title,
                 goal=goal,
-                limit=LIMIT,
+                limit=LIMIT.format(
+                    trials=ours.num_trials,
+                    slots=ours.num_slots,
+                    bound=ours.num_trials / ours.num_slots,
+                ),
             ),
             Row(
                 what="wall time a trial, beside training",
@@ -207,7 +211,10 @@ def _details(name: str, each: Measurement) -> list[str]:
 
 
 TOOLS = ("ray", "optuna", "mlflow", "torch", "timm")
-LIMIT = "an actor of ours starts once and imports torch and timm once, which few trials share"
+LIMIT = (
+    "an actor of ours starts once and imports torch and timm once, which {trials} trials on "
+    "{slots} actors share: {bound:g} times would be all, where starts were all that counts"
+)
 
 NOTES = """\
 Each trial is {num_epochs} epochs, and reports, of a small network on {num_images} images of
