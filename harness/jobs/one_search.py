@@ -47,7 +47,11 @@ class OneSearch:
 
     @property
     def best(self) -> tuple[float, str] | None:
-        scores = [(trial.score, trial.name) for trial in self.board if trial.score is not None]
+        """The best score so far, and the key of its trial."""
+        name = self.plan.name
+        scores = (
+            (trial.score, f"{name}/{trial.name}") for trial in self.board if trial.score is not None
+        )
         return max(scores, default=None)
 
     def tracked(self, tracker: Tracker, images: ImageStore) -> Tracked:

@@ -1,4 +1,7 @@
-"""The course of a search or a benchmark on the terminal: one calm block, or lines when piped."""
+"""The course of a search or a benchmark on the terminal: one calm block, or lines when piped.
+
+Runs are told by their keys, `SEARCH/TRIAL`, since several searches run side by side.
+"""
 
 import time
 from collections.abc import Mapping
@@ -23,6 +26,10 @@ STYLES = {
 }
 
 
+QUIET_S = 60.0
+"""Piped, a sign of life comes after so long a time, with the next epoch: runs take hours."""
+
+
 @dataclass
 class RunningRow:
     """What is shown of a run under way."""
@@ -33,6 +40,16 @@ class RunningRow:
     @property
     def score(self) -> float | None:
         return self.report.metrics.get(SCORE) if self.report else None
+
+    @property
+    def epoch(self) -> str:
+        return f"epoch {self.report.epoch if self.report else 0}/{self.run.recipe.train.epochs}"
+
+    @property
+    def auroc(self) -> str:
+        """Of the last epoch, which need not be the one that is kept."""
+        value = self.report.metrics.get("val/auroc_macro") if self.report else None
+        return f"val AUROC {'-' if value is None else f'{value:.4f}'}"
 
 
 class ProgressDisplay:
@@ -55,7 +72,7 @@ class ProgressDisplay:
         self.num_before = sum(self.counts.values())
         self.best = best
         self.running: dict[str, RunningRow] = {}
-        self.started = time.monotonic()
+        self.started = self.said = time.monotonic()
         self.live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -71,19 +88,27 @@ class ProgressDisplay:
     # The listener ---------------------------------------------------------------------------
 
     def on_start(self, run: Run) -> None:
-        self.running[run.name] = RunningRow(run)
+        self.running[run.key] = RunningRow(run)
 
     def on_epoch(self, run: Run, report: EpochReport) -> None:
-        row = self.running.setdefault(run.name, RunningRow(run))
+        row = self.running.setdefault(run.key, RunningRow(run))
         row.report = report
         if row.score is not None and (self.best is None or row.score > self.best[0]):
-            self.best = (row.score, run.name)
+            self.best = (row.score, run.key)
+        if time.monotonic() - self.said > QUIET_S:
+            self._say("  ".join((run.key, row.epoch, row.auroc)))
 
     def on_end(self, run: Run, status: Status) -> None:
-        row = self.running.pop(run.name, RunningRow(run))
+        row = self.running.pop(run.key, RunningRow(run))
         self.counts[status.outcome] = self.counts.get(status.outcome, 0) + 1
+        self._say(self._line(row, status))
+
+    def _say(self, line: str) -> None:
+        """A line for a pipe, with how many runs have ended."""
         if not self.live:
-            self.console.print(self._line(row, status), soft_wrap=True)
+            self.said = time.monotonic()
+            num_done = sum(self.counts.values())
+            self.console.print(f"[{num_done}/{self.total}]  {line}", soft_wrap=True)
 
     # What is shown --------------------------------------------------------------------------
 
@@ -124,18 +149,12 @@ class ProgressDisplay:
             if row.report is None:
                 table.add_row("  " + name, "starting", "", "")
                 continue
-            metrics = row.report.metrics
-            table.add_row(
-                "  " + name,
-                f"epoch {row.report.epoch}/{row.run.recipe.train.epochs}",
-                f"val AUROC {metrics['val/auroc_macro']:.4f}",
-                f"{metrics['time/epoch_s']:.1f} s/epoch",
-            )
+            pace = f"{row.report.metrics['time/epoch_s']:.1f} s/epoch"
+            table.add_row("  " + name, row.epoch, row.auroc, pace)
         return table
 
     def _line(self, row: RunningRow, status: Status) -> str:
-        num_done = sum(self.counts.values())
-        parts = [f"[{num_done}/{self.total}]", row.run.name, str(status)]
+        parts = [row.run.key, str(status)]
         if row.report and row.score is not None:
             parts.append(f"val AUROC {row.score:.4f} after {row.report.epoch} epochs")
         if status.outcome is Outcome.FAILED:
