@@ -188,9 +188,10 @@ def winners(
             for row in rows
         ],
     )
+    best = rows[0]
     print(
-        "next: harness benchmark --search NAME, harness promote SEARCH/TRIAL, or harness ui to "
-        "browse them"
+        f"next: harness benchmark --search {best.search}, harness promote "
+        f"{best.search}/{best.run}, or harness ui to browse them"
     )
 
 
