@@ -205,7 +205,11 @@ def ui(
     """
     from harness import tracking
 
-    tracking.serve_ui(results.resolve(), port)
+    tracking.serve_ui(results.resolve(), port, tell=_say_address)
+
+
+def _say_address(address: str) -> None:
+    print(f"open {address} when it answers, in some seconds (Ctrl-C ends it)")
 
 
 def quickstart(

@@ -69,11 +69,16 @@ class ProgressDisplay:
         self.total = total
         self.console = console
         self.counts = dict(done or {})
-        self.num_before = sum(self.counts.values())
+        self.num_before = self.num_done
         self.best = best
         self.running: dict[str, RunningRow] = {}
         self.started = self.said = time.monotonic()
         self.live: Live | None = None
+
+    @property
+    def num_done(self) -> int:
+        """Runs that the same command, typed again, would leave as they are."""
+        return sum(count for outcome, count in self.counts.items() if outcome.is_final)
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -107,18 +112,16 @@ class ProgressDisplay:
         """A line for a pipe, with how many runs have ended."""
         if not self.live:
             self.said = time.monotonic()
-            num_done = sum(self.counts.values())
-            self.console.print(f"[{num_done}/{self.total}]  {line}", soft_wrap=True)
+            self.console.print(f"[{self.num_done}/{self.total}]  {line}", soft_wrap=True)
 
     # What is shown --------------------------------------------------------------------------
 
     def render(self) -> Group:
-        num_done = sum(self.counts.values())
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             Text(self.title, style="bold"),
-            ProgressBar(total=self.total, completed=num_done, width=30),
-            f"{num_done}/{self.total}",
+            ProgressBar(total=self.total, completed=self.num_done, width=30),
+            f"{self.num_done}/{self.total}",
             f"ETA {self._eta()}",
         )
         return Group(bar, self._counts(), self._best(), self._running_table())
@@ -135,7 +138,7 @@ class ProgressDisplay:
         return Text(f"  best so far: val AUROC {self.best[0]:.4f}  {self.best[1]}")
 
     def _eta(self) -> str:
-        num_new = sum(self.counts.values()) - self.num_before
+        num_new = self.num_done - self.num_before
         if num_new == 0:
             return "-"
         rate_s = (time.monotonic() - self.started) / num_new

@@ -92,6 +92,13 @@ def test_a_terminal_shows_what_runs_and_how_far(run, clock):
     assert [words for words in told if words not in text] == []
 
 
+def test_an_interrupted_run_is_not_done(run):
+    with piped() as display:
+        display.on_start(run("dannynet"))
+        display.on_end(run("dannynet"), Status(outcome=Outcome.PREEMPTED))
+    assert lines(display) == ["[0/2]  dannynet/t0000-abc  preempted"]
+
+
 def test_a_failure_says_why(run):
     display = piped(total=1)
     display.on_start(run("dannynet"))
