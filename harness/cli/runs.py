@@ -32,6 +32,7 @@ from harness.console import (
     show_values,
 )
 from harness.core.errors import HarnessError
+from harness.core.selection import SCORE
 
 
 def search(
@@ -210,6 +211,7 @@ def ui(
 
 def _say_address(address: str) -> None:
     print(f"open {address} when it answers, in some seconds (Ctrl-C ends it)")
+    print(f"its Columns show scores: {SCORE} is what ranks trials")
 
 
 def quickstart(

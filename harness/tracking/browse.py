@@ -88,7 +88,7 @@ def serve_ui(results: Path, port: int = 5000, *, tell: Callable[[str], None]) ->
     """Become the server of MLflow's pages, so that whatever ends this process ends it too.
 
     Args:
-        tell: Called with the address, which answers some seconds later.
+        tell: Called with the address of the runs, which answers some seconds later.
 
     Raises:
         HarnessError: There is nothing to serve, MLflow runs elsewhere, or the port is taken.
@@ -104,7 +104,9 @@ def serve_ui(results: Path, port: int = 5000, *, tell: Callable[[str], None]) ->
         except OSError:
             raise HarnessError(f"--port {port} is taken; choose another one") from None
     command = ui_command(results, port)
-    tell(f"http://{HOST}:{port}")
+    experiment_id = find_store(results, uri).experiment_id
+    where = f"/#/experiments/{experiment_id}/runs" if experiment_id else ""  # not its home page
+    tell(f"http://{HOST}:{port}{where}")
     sys.stdout.flush()
     os.execve(command[0], command, ui_environment())
 

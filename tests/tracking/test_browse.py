@@ -94,7 +94,7 @@ def test_the_address_is_told_before_the_server_takes_over(
     told: list[str] = []
     monkeypatch.setattr("os.execve", lambda program, command, environment: told.append("serves"))
     serve_ui(searched, 45_671, tell=told.append)
-    assert told == ["http://127.0.0.1:45671", "serves"]
+    assert told == ["http://127.0.0.1:45671/#/experiments/1/runs", "serves"]
 
 
 def test_a_taken_port_is_told(results: Path) -> None:
