@@ -1,13 +1,12 @@
-"""What commands print when they end: tables, what was written, and what to type next."""
+"""What commands print when they end: tables, what was written, and what to type next.
+
+Rich is imported when something is drawn: it would be half of the time of `harness --help`.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 if TYPE_CHECKING:
     from harness.benchmark.results import Results
@@ -24,6 +23,9 @@ LINE = "\n"
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A plain table on stdout, numbers to the right; a pipe gets a line for each row."""
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDTH_WHEN_PIPED
@@ -41,6 +43,15 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A function of (done, total) that moves a bar on stderr, or prints lines when piped."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     console = Console(stderr=True, highlight=False)
     columns = (
         TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
@@ -176,16 +187,20 @@ def say_results(results: "Results", folder: Path) -> None:
 
 
 def show_changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
-    """`optim.lr 5e-05 -> 0.00012, loss.gamma 2 -> 1.31`."""
-    return ", ".join(
-        f"{path} {show_value(before)} → {show_value(after)}"
-        for path, (before, after) in changes.items()
-    )
+    """`optim.lr 5e-05 → 0.00012, loss.gamma 2 → 1.31`."""
+    return ", ".join(f"{path} {_apart(*values)}" for path, values in changes.items())
 
 
 def show_values(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{path} {show_value(value)}" for path, value in values.items())
+    """`optim.lr 0.000123, train.epochs 25`."""
+    return ", ".join(f"{path} {_rounded(value)}" for path, value in values.items())
 
 
-def show_value(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _apart(before: Any, after: Any) -> str:
+    """Both, in as many digits as tell them apart."""
+    shown = [(_rounded(before, digits), _rounded(after, digits)) for digits in (3, 6)]
+    return " → ".join(next((pair for pair in shown if len(set(pair)) == 2), shown[-1]))
+
+
+def _rounded(value: Any, digits: int = 3) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

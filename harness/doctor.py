@@ -6,12 +6,12 @@ from pathlib import Path
 from harness import tracking
 from harness.core.errors import HarnessError
 from harness.data.store import ImageStore
+from harness.execution.checks import Check, Needs
+from harness.execution.preflight import DRIVER, look_from_driver, preflight
+from harness.execution.ray_session import alive_nodes, start_ray
 from harness.jobs import Place
-from harness.search.checks import Check, Needs
 from harness.search.control import LOCK_FILE
 from harness.search.housekeeping import is_in_use
-from harness.search.preflight import DRIVER, look_from_driver, preflight
-from harness.search.ray_session import alive_nodes, start_ray
 
 NUM_NAMED = 5
 """So many of the runs that were left running are named."""

@@ -10,8 +10,8 @@ from harness.benchmark.results import Results
 from harness.console import progress_bar
 from harness.core.space import SearchSpace
 from harness.data.phantom import make_phantom
+from harness.execution.ray_session import Resources
 from harness.jobs import Entered, Place, SearchOrder, benchmark, search
-from harness.search.ray_session import Resources
 
 SIZE_PX = 64
 

@@ -17,9 +17,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of two test processes on two co
 
 RAY_FILES = (
     "e2e/test_quickstart.py", "e2e/test_nih_sample.py", "test_cli.py", "test_jobs.py",
-    "tracking/test_server.py", "search/test_search.py", "search/test_estimate.py",
-    "search/test_ray_session.py", "test_doctor.py", "e2e/test_cli_errors.py",
-    "cluster/test_walkthrough.py", "cluster/test_slurm.py",
+    "tracking/test_server.py", "execution/test_ray_tune.py", "search/test_estimate.py",
+    "execution/test_ray_session.py", "test_doctor.py", "e2e/test_cli_errors.py",
+    "cluster/test_walkthrough.py", "cluster/test_slurm.py", "contracts/test_additions.py",
 )  # fmt: skip
 """They start Ray, which takes both cores: one after the other, in one process, begun first."""
 
@@ -119,6 +119,21 @@ def toy_store(tmp_path_factory):
     )
 
 
+@pytest.fixture
+def toy_recipe(toy_store):
+    """A small network on the toy store."""
+    from harness.core.recipe import Recipe
+
+    values = {
+        "data.store": toy_store.fingerprint,
+        "data.resize_px": TOY_PX,
+        "data.input_px": TOY_PX,
+        "model.name": "densenet_mini",
+        "model.weights": "none",
+    }
+    return Recipe().with_values(values)
+
+
 @pytest.fixture(scope="session")
 def nih_sample() -> Path:
     """499 real X-rays beside the checkout, laid out as the release is."""
@@ -149,7 +164,7 @@ def trained_results(tmp_path_factory) -> Path:
     from harness.core.machine import Machine
     from harness.core.space import SearchSpace
     from harness.data.phantom import make_phantom
-    from harness.search.search import SearchPlan, write_plan
+    from harness.search.plan import SearchPlan, write_plan
     from harness.trial import run_trial
 
     folder = tmp_path_factory.mktemp("lab")

@@ -9,10 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-import typer
 from mlflow.tracking import MlflowClient
 
-from harness import cli
 from harness.core.errors import HarnessError
 from harness.core.records import EpochReport
 from harness.core.run_dir import RunDirectory
@@ -20,26 +18,6 @@ from harness.core.space import shipped_spaces
 
 SMALL = ["--set", "data.resize_px=32", "--set", "data.input_px=32"]
 pytestmark = pytest.mark.usefixtures("alone")
-
-
-# Help -------------------------------------------------------------------------------------------
-
-
-def commands(group: typer.Typer, *above: str) -> list[tuple[str, ...]]:
-    """The words of every command of a group."""
-    own = [
-        (*above, each.name or each.callback.__name__.replace("_", "-"))
-        for each in group.registered_commands
-    ]
-    below = [commands(each.typer_instance, *above, each.name) for each in group.registered_groups]
-    return own + [words for several in below for words in several]
-
-
-@pytest.mark.parametrize("words", commands(cli.app), ids=" ".join)
-def test_the_help_of_each_command_has_an_example_that_is_a_command(harness, words):
-    code, out, err = harness(*words, "--help")
-    assert (code, err) == (0, "")
-    assert f"harness {' '.join(words)}" in out.partition("Example")[2]
 
 
 # Spaces and data --------------------------------------------------------------------------------

@@ -121,3 +121,4 @@ def test_values_are_short():
         "optim.lr 0.000123, train.epochs 25"
     )
     assert show_changes({"loss.gamma": (2.0, 1.314159)}) == "loss.gamma 2 → 1.31"
+    assert show_changes({"optim.lr": (0.002, 0.0020034)}) == "optim.lr 0.002 → 0.0020034"

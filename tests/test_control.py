@@ -8,7 +8,7 @@ from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.space import SearchSpace
 from harness.search.control import Request, receive
-from harness.search.search import SearchPlan, write_plan
+from harness.search.plan import SearchPlan, write_plan
 
 pytestmark = pytest.mark.usefixtures("alone")
 

@@ -13,9 +13,9 @@ from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger
 from harness.core.records import Outcome, Status
 from harness.core.space import SearchSpace
+from harness.execution.ray_session import Resources
 from harness.jobs.search import _Job
-from harness.search.ray_session import Resources
-from harness.search.search import write_plan
+from harness.search.plan import write_plan
 from tests.search.made_search import SPACE, make_search
 
 FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}

@@ -13,13 +13,13 @@ from harness.app.findings_chart import (
     chart,
     in_order_of,
     percent,
-    shown,
     summary,
 )
 from harness.app.models import Model
 from harness.app.pictures import sized, with_boxes, with_heat
 from harness.app.session import kept
 from harness.app.uploads import Subject
+from harness.core.findings import readable
 
 Heat = NDArray[np.float32]
 
@@ -101,7 +101,7 @@ def _controls(subject: Subject, asked: Sequence[Asked]) -> View:
         finding = st.selectbox(
             "Finding on the map",
             findings,
-            format_func=shown,
+            format_func=readable,
             key=f"finding/{subject.key}/{sources}",
         )
     with right:
@@ -125,9 +125,9 @@ def _show_pictures(
         )
     for place, each, heat in zip(places[1:], asked, heats, strict=True):
         with place:
-            name = shown(view.finding) + (f" by {each.label}" if len(asked) > 1 else "")
+            name = readable(view.finding) + (f" by {each.label}" if len(asked) > 1 else "")
             if heat is None:
-                st.info(plain.markdown(f"{each.label} does not know {shown(view.finding)}."))
+                st.info(plain.markdown(f"{each.label} does not know {readable(view.finding)}."))
             else:
                 chosen = [box for box in boxes if box.finding == view.finding]
                 picture = with_boxes(
@@ -154,7 +154,7 @@ def _show_map(
 def _alone(rows: Sequence[FindingRow], finding: str) -> str:
     row = next(row for row in rows if row.finding == finding)
     flag = "flagged" if row.is_flagged else "not flagged"
-    return f"{shown(finding)}: probability {percent(row.probability)}, {flag}"
+    return f"{readable(finding)}: probability {percent(row.probability)}, {flag}"
 
 
 def _show_bars(asked: Sequence[Asked]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.app import plain
-from harness.app.findings_chart import FindingRow, shown
+from harness.app.findings_chart import FindingRow
 from harness.bundle import predict
+from harness.core.findings import readable
 
 MAX_FILES = 500
 
@@ -31,7 +32,7 @@ class BatchEntry:
         """What was found, in words."""
         if self.problem:
             return f"not read: {self.problem}"
-        flagged = [shown(row.finding) for row in self.rows if row.is_flagged]
+        flagged = [readable(row.finding) for row in self.rows if row.is_flagged]
         return ", ".join(flagged) or "nothing flagged"
 
 

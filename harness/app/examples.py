@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.app.pictures import FindingBox
 from harness.app.uploads import Subject
-from harness.core.findings import NO_FINDING
+from harness.core.findings import NO_FINDING, readable
 from harness.core.recipe import Recipe
 from harness.data.phantom.cohort import Exam, plan_exams
 from harness.data.phantom.make import draw_exam
@@ -80,6 +80,7 @@ class StoreExamples:
 
     @property
     def names(self) -> list[str]:
+        """Of the images, those with a box first."""
         return list(self._row_of)
 
     def subject(self, name: str) -> Subject:
@@ -110,4 +111,4 @@ class StoreExamples:
 
 
 def _listed(findings: Sequence[str]) -> str:
-    return ", ".join(findings).replace("_", " ") or NO_FINDING.lower()
+    return ", ".join(map(readable, findings)) or NO_FINDING.lower()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.bundle.classifier import Answer
+from harness.core.findings import readable
 
 FLAGGED = "#d55e00"
 """Vermilion of Okabe & Ito's palette, which the colour-blind tell from the grey of the others;
@@ -103,16 +104,11 @@ def in_order_of(rows: Sequence[FindingRow], findings: Sequence[str]) -> list[Fin
 
 def summary(rows: Sequence[FindingRow]) -> str:
     """One sentence: how many findings are flagged, and which."""
-    flagged = [shown(row.finding) for row in rows if row.is_flagged]
+    flagged = [readable(row.finding) for row in rows if row.is_flagged]
     names = f": {', '.join(flagged)}" if flagged else ""
     unknown = sum(row.threshold is None for row in rows)
     rest = f"; {unknown} without a threshold" if unknown else ""
     return f"{len(flagged) or 'None'} of {len(rows)} findings flagged{names}{rest}."
-
-
-def shown(finding: str) -> str:
-    """A finding's name as a page shows it: no underscores."""
-    return finding.replace("_", " ")
 
 
 def percent(value: float) -> str:
@@ -140,7 +136,7 @@ def _item(row: FindingRow) -> str:
     fill = f'<div class="fill" style="width:{100 * row.probability:.2f}%"></div>'
     return (
         f'<div class="finding{" is-flagged" if row.is_flagged else ""}" role="listitem">'
-        f'<span class="name">{escape(shown(row.finding))}</span>'
+        f'<span class="name">{escape(readable(row.finding))}</span>'
         f'<div class="bar" aria-hidden="true">{fill}{tick}</div>'
         f'<span class="value">{percent(row.probability)}</span>'
         f'<span class="note">{note}</span></div>'

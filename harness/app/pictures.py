@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from harness.core.findings import readable
 from harness.explain.overlay import overlay
 
 SHOWN_PX = (512, 768)
@@ -77,6 +78,6 @@ def _draw_box(
     right, bottom = left + box.w * width, top + box.h * height
     draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=BLACK, width=line_px + 2)
     draw.rectangle((left, top, right, bottom), outline=WHITE, width=line_px)
-    name = box.finding.replace("_", " ")
     place = (left + line_px + 3, top + line_px + 1)
+    name = readable(box.finding)
     draw.text(place, name, font=font, fill=WHITE, stroke_width=2, stroke_fill=BLACK)

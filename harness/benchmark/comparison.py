@@ -104,6 +104,7 @@ class Comparison(Frozen):
     code: str = Field(default_factory=lambda: sources_sha256("benchmark", "evaluation")[:12])
 
     def write(self, folder: Path) -> None:
+        """Write it into a benchmark's folder."""
         write_json(folder / COMPARISON_FILE, self.model_dump(mode="json"))
 
     @classmethod
@@ -137,6 +138,7 @@ def cases_of(store: ImageStore, split: Split) -> Cases:
 
 
 def write_cases(cases: Cases, folder: Path) -> None:
+    """Keep the test images and what is known of their patients beside the comparison."""
     columns = {
         "image": cases.image_ids,
         "patient": cases.patient_ids,
@@ -165,6 +167,7 @@ def read_cases(folder: Path) -> Cases:
 
 
 def foreign_file(folder: Path, name: str, part: Literal["val", "test"]) -> Path:
+    """Where predictions from elsewhere of a part lie."""
     return folder / FOREIGN_DIR / name / f"predictions_{part}.npz"
 
 

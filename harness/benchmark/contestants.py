@@ -21,9 +21,9 @@ from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE, rank_runs
 from harness.core.space import SearchSpace
 from harness.search.leaderboard import trial_dirs
-from harness.search.search import find_search, read_plan
+from harness.search.plan import find_search, read_plan
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 UNFINISHED = "unfinished"
 
@@ -104,6 +104,7 @@ class SearchResult:
     trials: Mapping[str, RunRecord]
 
     def origin_of(self, record: RunRecord) -> Origin:
+        """Where a contestant comes from that is chosen by the record of one of the trials."""
         trial = next(name for name, each in self.trials.items() if each is record)
         return Origin(
             search=self.name,
@@ -203,7 +204,7 @@ def _completed_trials(folder: Path, store: str) -> dict[str, RunRecord]:
         try:
             is_completed, record = trial.status.outcome is Outcome.COMPLETED, trial.record
         except (OSError, HarnessError) as error:
-            logger.warning("%s is left out: %s", trial.path.name, error)
+            log.warning("%s is left out: %s", trial.path.name, error)
             continue
         is_comparable = record is not None and record.recipe.data.store == store
         if is_completed and record and is_comparable and SCORE in record.metrics:

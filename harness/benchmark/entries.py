@@ -71,6 +71,7 @@ class Entry:
 
     @property
     def num_seeds(self) -> int:
+        """Training seeds asked for; 1 for what is not trained here."""
         return len(self.runs) or 1
 
 

@@ -50,7 +50,13 @@ class Estimate(Frozen):
 
     @property
     def is_wide(self) -> bool:
+        """True where the interval says little, being wider than `WIDE`."""
         return self.low is not None and self.high is not None and self.high - self.low > WIDE
+
+    @property
+    def excludes_0(self) -> bool:
+        """True where the interval of a difference lies on one side of 0; False without one."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
 class Difference(Frozen):
@@ -75,6 +81,7 @@ class Difference(Frozen):
 
     @property
     def is_significant(self) -> bool:
+        """True where the Holm-adjusted p is below `SIGNIFICANT_P`."""
         return self.p_holm is not None and self.p_holm < SIGNIFICANT_P
 
 

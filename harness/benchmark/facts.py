@@ -151,7 +151,7 @@ def _cost(entry: Entry, comparison: Comparison) -> Cost:
 # Gaps and doubts --------------------------------------------------------------------------------
 
 
-def problems_of(comparison: Comparison, entries: Sequence[Entry]) -> tuple[Problem, ...]:
+def gaps_and_doubts(comparison: Comparison, entries: Sequence[Entry]) -> tuple[Problem, ...]:
     """The reasons of all gaps, and what makes rows incomparable."""
     gaps = [
         Problem(where=name, reason=reason)

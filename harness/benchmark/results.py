@@ -111,6 +111,7 @@ class Row(Frozen):
     stamps: tuple[str, ...] = ()
 
     def figure(self, metric: Metric, scope: Scope = MACRO) -> Estimate | None:
+        """A figure of the row; None where it has none."""
         return self.figures.get(scope, {}).get(metric)
 
     def difference(self, metric: Metric, scope: Scope = MACRO) -> Difference | None:
@@ -218,6 +219,7 @@ class Results(Frozen):
         return any(row.num_scored < row.num_seeds for row in self.rows)
 
     def row(self, label: str) -> Row:
+        """The row of a label."""
         return next(row for row in self.rows if row.label == label)
 
     def best(self, metric: Metric, scope: Scope = MACRO) -> Row | None:

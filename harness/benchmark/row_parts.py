@@ -23,7 +23,7 @@ from harness.benchmark.estimates import (
     Subgroup,
     ThresholdFigure,
 )
-from harness.benchmark.sampling import Samples, sample
+from harness.benchmark.sampling import Samples, estimates, sample
 from harness.core.predictions import Predictions
 from harness.core.seeds import derive_seed
 from harness.evaluation.calibration import reliability
@@ -117,8 +117,8 @@ def _scaled(predictions: Predictions, temperature: float) -> Predictions:
 
 
 def _calibration_figures(scored: Sequence[Scored], resamples: Resamples) -> dict[Metric, Estimate]:
-    macro = sample(scored, resamples, metrics=CALIBRATION_METRICS).get(MACRO, {})
-    return {metric: one.estimate for metric, one in macro.items()}
+    found = estimates(sample(scored, resamples, metrics=CALIBRATION_METRICS))
+    return found.get(MACRO, {})
 
 
 def _reliability_curve(scored: Sequence[Scored]) -> ReliabilityCurve:
@@ -205,10 +205,7 @@ def _subgroup(
         num_patients=len(np.unique(predictions.patient_ids)),
         num_positives=num_positives(predictions),
         num_unknown=num_unknown(predictions),
-        figures={
-            scope: {metric: one.estimate for metric, one in found.items()}
-            for scope, found in inside.items()
-        },
+        figures=estimates(inside),
         gaps={
             scope: {
                 metric: one.minus(outside[scope][metric]).estimate

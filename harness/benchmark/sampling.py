@@ -1,4 +1,4 @@
-"""`Sampled`: the figures of one row, per training seed and per resample of the patients.
+"""`Sample`: a figure of one row, per training seed and per resample of the patients.
 
 Axes: S training seeds, R resamples, L findings.
 """
@@ -48,6 +48,7 @@ class Sample:
 
     @property
     def value(self) -> float:
+        """Mean over the training seeds."""
         return float(self.value_S.mean())
 
     def minus(self, other: "Sample") -> "Sample":
@@ -61,6 +62,7 @@ class Sample:
 
     @property
     def estimate(self) -> Estimate:
+        """The figure with its interval, its ends within what it can be."""
         low, high = interval(centred(self.mean_R, self.value), num_units=self.num_units)
         least, most = self.span
         return Estimate(
@@ -73,6 +75,14 @@ class Sample:
 
 
 Samples = Mapping[Scope, Mapping[Metric, Sample]]
+
+
+def estimates(samples: Samples) -> dict[Scope, dict[Metric, Estimate]]:
+    """Each figure with its interval, in the order of the samples."""
+    return {
+        scope: {metric: one.estimate for metric, one in found.items()}
+        for scope, found in samples.items()
+    }
 
 
 def sample(

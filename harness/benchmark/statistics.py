@@ -16,9 +16,9 @@ from harness.benchmark.estimates import (
     Metric,
     Scope,
 )
-from harness.benchmark.facts import caption_of, problems_of, row_facts
+from harness.benchmark.facts import caption_of, gaps_and_doubts, row_facts
 from harness.benchmark.localisation import explained, localisation_of
-from harness.benchmark.measures import is_better
+from harness.benchmark.metric_info import is_better
 from harness.benchmark.published import published_rows
 from harness.benchmark.results import Results, Row
 from harness.benchmark.row_parts import (
@@ -29,7 +29,7 @@ from harness.benchmark.row_parts import (
     subgroups_of,
     thresholds_of,
 )
-from harness.benchmark.sampling import Sample, Samples, sample
+from harness.benchmark.sampling import Sample, Samples, estimates, sample
 from harness.core.progress import Progress, ignore
 from harness.core.seeds import derive_seed
 from harness.evaluation.comparisons import delong, holm, paired_p, seed_se
@@ -75,7 +75,7 @@ def compute_results(folder: Path, *, progress: Progress = ignore) -> Results:
         published=() if is_synthetic else published_rows(split),
         reproduce=None if is_synthetic else comparison.statistics.reproduce,
         searches=comparison.searches,
-        problems=problems_of(comparison, entries),
+        problems=gaps_and_doubts(comparison, entries),
     )
 
 
@@ -91,14 +91,10 @@ def _row(
     entry: Entry, samples: Samples, cases: Cases, resamples: Resamples, comparison: Comparison
 ) -> Row:
     """A row without its distance from the best one."""
-    figures = {
-        scope: {metric: one.estimate for metric, one in found.items()}
-        for scope, found in samples.items()
-    }
     parts, plan = {}, comparison.statistics
     if entry.scored:
         parts = {
-            "figures": figures,
+            "figures": estimates(samples),
             "thresholds": thresholds_of(entry.scored, plan.resamples),
             "calibration": calibration_of(entry.scored, resamples),
             "curves": curves_of(entry.scored),

@@ -184,6 +184,7 @@ class Bundle:
 
     @property
     def temperature(self) -> float:
+        """Divides logits to make scores calibrated probabilities."""
         return self.facts.temperature
 
     @property

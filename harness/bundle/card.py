@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.bundle.bundle import NOT_A_DEVICE, OF_DRAWN_IMAGES, BundleFacts, Figure, PartFigures
 from harness.core.recipe import Recipe
+from harness.evaluation.thresholds import aim_of
 
 NAMES = {
     "auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "sensitivity": "Sensitivity",
@@ -16,12 +17,6 @@ FINDING_METRICS = ("auroc", "auprc", "f1", "sensitivity", "specificity")
 GROUP_METRICS = ("auroc", "sensitivity", "specificity")
 FEW_POSITIVES = 20
 """Below so many positive images a finding's figures say little."""
-RULES = {
-    "f1_shrunk": "the highest F1, where findings with few positives lean on the others",
-    "f1": "the highest F1",
-    "youden": "the highest sensitivity + specificity - 1",
-    "sensitivity_90": "a sensitivity of at least 0.90",
-}
 
 
 def card_of(facts: BundleFacts, recipe: Recipe) -> str:
@@ -135,15 +130,15 @@ def _groups(facts: BundleFacts) -> str:
 
 
 def _calls(facts: BundleFacts) -> str:
-    rule = RULES.get(facts.threshold_rule, facts.threshold_rule)
+    rule, aim = facts.threshold_rule, aim_of(facts.threshold_rule)
     rows = [
         (name, "none" if (one := facts.thresholds[name]) is None else f"{one:.4f}")
         for name in facts.findings
     ]
     return (
         "## Thresholds and calibration\n\n"
-        f"A finding is flagged where its score reaches its threshold, tuned for {rule} "
-        f"(`{facts.threshold_rule}`). Probabilities are scores after temperature scaling with "
+        f"A finding is flagged where its score reaches its threshold, tuned by `{rule}`"
+        f"{f' for {aim}' if aim else ''}. Probabilities are scores after temperature scaling with "
         f"T = {facts.temperature:.3f}: calibrated to how often findings are labelled in these "
         "data, which another hospital does not share.\n\n" + _table(("Finding", "Threshold"), rows)
     )

@@ -1,7 +1,7 @@
 """`predict`: what a bundle's network says of image files, and the table of it."""
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from harness.bundle.classifier import Answer, Classifier
 from harness.core.errors import HarnessError
 from harness.core.files import write_atomic
+from harness.core.progress import Progress, ignore
 from harness.data.radiograph import read_radiograph
 
 NUM_AT_ONCE = 32
@@ -50,7 +51,7 @@ def image_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def predict(
-    classifier: Classifier, files: Sequence[Path], *, progress: Callable[[int, int], None]
+    classifier: Classifier, files: Sequence[Path], *, progress: Progress = ignore
 ) -> Answered:
     """Answer for each file that can be read, some at a time; `progress` is told where it lasts."""
     answered = Answered(classifier)

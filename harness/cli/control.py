@@ -110,6 +110,6 @@ def _ask(folder: Path, what: str) -> None:
 
 
 def _search_dir(name: str, results: Path) -> Path:
-    from harness.search.search import find_search
+    from harness.search.plan import find_search
 
     return find_search(name, results.resolve())

@@ -7,6 +7,7 @@ import typer
 
 from harness.cli.options import Out, Seed
 from harness.console import print_table, progress_bar, say_store
+from harness.data.readers import READERS, Reader
 
 Root = Annotated[Path, typer.Option("--root", help="Folder of the tables and the images.")]
 Size = Annotated[int, typer.Option(min=16, help="Side of the stored images, in pixels.")]
@@ -91,45 +92,26 @@ def prepare_nih(
     say_store(store)
 
 
-@prepare_app.command("folder")
-def prepare_folder(
-    root: Root,
-    out: Out,
-    size: Size = 256,
-    max_bad: MaxBad = 10,
-) -> None:
-    """Make an image store of your own images: labels.csv beside them. Run again, it continues.
+def _add_reader(name: str, reader: Reader) -> None:
+    """The command `harness data prepare NAME`."""
 
-    The columns image, patient, age, sex, view and part are known; every other is a finding: 1, 0,
-    or empty where it is not known.
+    def command(root: Root, out: Out, size: Size = 256, max_bad: MaxBad = 10) -> None:
+        from harness.data.readers import prepare
 
-    Example: harness data prepare folder --root ours --out ours-256
-    """
-    _prepare("folder", root, out, size, max_bad)
+        with progress_bar("images") as progress:
+            store = prepare(name, root, out, size_px=size, max_bad=max_bad, progress=progress)
+        for note in store.manifest.notes:
+            print(f"note: {note}")
+        say_store(store)
 
-
-@prepare_app.command("chexpert")
-def prepare_chexpert(
-    root: Root,
-    out: Out,
-    size: Size = 256,
-    max_bad: MaxBad = 10,
-) -> None:
-    """Make an image store of CheXpert's frontal images; uncertain labels are kept as unknown.
-
-    Example: harness data prepare chexpert --root CheXpert-v1.0-small --out chexpert-256
-    """
-    _prepare("chexpert", root, out, size, max_bad)
+    what = f"Make an image store of {reader.images}. Run again, it continues."
+    example = f"harness data prepare {name} --root /data/{name} --out /data/stores/{name}-256"
+    text = "\n\n".join(part for part in (what, reader.details, f"Example: {example}") if part)
+    prepare_app.command(name, help=text)(command)
 
 
-def _prepare(reader: str, root: Path, out: Path, size: int, max_bad: int) -> None:
-    from harness.data.readers import prepare
-
-    with progress_bar("images") as progress:
-        store = prepare(reader, root, out, size_px=size, max_bad=max_bad, progress=progress)
-    for note in store.manifest.notes:
-        print(f"note: {note}")
-    say_store(store)
+for name, reader in READERS.items():
+    _add_reader(name, reader)
 
 
 @prepare_app.command("chestmnist")

@@ -50,8 +50,8 @@ def place_of(
     results = writable(results)
     if storage and "://" not in storage:
         storage = str(Path(storage).resolve())
+    from harness.execution.ray_session import Resources
     from harness.jobs import Place
-    from harness.search.ray_session import Resources
 
     resources = Resources(cpus=cpus, gpus=gpus)
     return Place(results=results, address=address, resources=resources, storage=storage)

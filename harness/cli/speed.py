@@ -140,7 +140,7 @@ def _run(name: str, out: Path, measure: "Callable[[Callable[[str], None]], Speed
     """Measure, show the table, and write it into a folder."""
     folder = out.resolve()
     folder.mkdir(parents=True, exist_ok=True)  # minutes later is too late to learn it cannot be
-    from harness.speed.measure import describe_hardware
+    from harness.speed.instruments import describe_hardware
     from harness.speed.report import write_speed
 
     hardware = describe_hardware()

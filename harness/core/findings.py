@@ -17,3 +17,8 @@ FINDINGS: tuple[str, ...] = (
     "Pneumothorax",
 )
 NO_FINDING = "No Finding"
+
+
+def readable(finding: str) -> str:
+    """A finding's name as people read it: `Pleural Thickening`."""
+    return finding.replace("_", " ")

@@ -14,6 +14,7 @@ from pydantic import (
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.recipe import Count, Frozen, Positive, check_path
+from harness.core.registered import NameIn
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -199,7 +200,7 @@ class SearchSettings(Frozen):
             for `tpe`.
     """
 
-    sampler: Literal["tpe", "gp", "random"] = "gp"
+    sampler: Annotated[str, NameIn("search/samplers.py:SAMPLERS")] = "gp"
     scheduler: Literal["asha", "none"] = "asha"
     grace_epochs: Epochs = 4
     reports_per_epoch: Count = 1

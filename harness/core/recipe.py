@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import sha256_of_json
+from harness.core.registered import NameIn
 from harness.core.yaml_file import describe_invalid
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -67,7 +68,7 @@ class LossRecipe(Frozen):
     `gamma` and `alpha` belong to `focal`. `reduction` is over the findings; images are averaged.
     """
 
-    name: Literal["bce", "focal"] = "focal"
+    name: Annotated[str, NameIn("training/losses.py:LOSSES")] = "focal"
     gamma: NonNegative = 2.0
     alpha: Positive = 1.0
     reduction: Literal["mean", "sum"] = "mean"
@@ -82,7 +83,7 @@ class LossRecipe(Frozen):
 class OptimRecipe(Frozen):
     """`layer_decay` < 1 lowers the learning rate of each earlier layer by that factor."""
 
-    name: Literal["adam", "adamw", "sgd"] = "adamw"
+    name: Annotated[str, NameIn("training/optim.py:OPTIMIZERS")] = "adamw"
     lr: Positive = 5e-5
     weight_decay: NonNegative = 1e-5
     momentum: Fraction = 0.9
@@ -99,7 +100,7 @@ class ScheduleRecipe(Frozen):
         min_lr: The learning rate at which `cosine` ends and below which `plateau` does not go.
     """
 
-    name: Literal["plateau", "cosine", "constant"] = "plateau"
+    name: Annotated[str, NameIn("training/optim.py:SCHEDULES")] = "plateau"
     patience: Annotated[int, Field(ge=0)] = 1
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     warmup_epochs: NonNegative = 0.0
@@ -143,7 +144,7 @@ class TrainRecipe(Frozen):
 class EvaluationRecipe(Frozen):
     """How a threshold is chosen for each finding, on validation."""
 
-    threshold_rule: Literal["f1_shrunk", "f1", "youden", "sensitivity_90"] = "f1_shrunk"
+    threshold_rule: Annotated[str, NameIn("evaluation/thresholds.py:RULES")] = "f1_shrunk"
 
 
 class Recipe(Frozen):

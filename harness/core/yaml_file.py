@@ -6,7 +6,7 @@ of settings needs neither, and without them nothing can be built that is not wri
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -123,7 +123,13 @@ def describe_invalid(item: dict[str, Any], *, model: type[BaseModel], under: Pla
     message = re.sub(r"^(Input|Value|String|List|Tuple|Dictionary) ", "", item["msg"])
     if item["type"] == "too_short":
         return f"{place}: {message}"
-    return f"{place}: {message}, not {item['input']!r}"
+    near = did_you_mean(item["input"], _literals(item)) if item["type"] == "literal_error" else ""
+    return f"{place}: {message}, not {item['input']!r}{near}"
+
+
+def _literals(item: Mapping[str, Any]) -> list[str]:
+    """The texts of a closed set that pydantic has named as `'bce', 'focal' or 'x'`."""
+    return re.findall(r"'([^']*)'", item["ctx"]["expected"])
 
 
 def known_keys(model: Any, loc: Place) -> list[str]:

@@ -6,6 +6,7 @@ after a trip through JSON. Among thresholds that are equally good, the highest i
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,20 +14,33 @@ from harness.core.errors import HarnessError, did_you_mean
 from harness.core.predictions import Predictions
 from harness.evaluation.metrics import FloatArray, OperatingPoints, points_per_finding
 
-Rule = Callable[[Sequence[OperatingPoints]], Sequence[float]]
+Choose = Callable[[Sequence[OperatingPoints]], Sequence[float]]
 """From the operating points of one or more findings, all with both classes, to their thresholds."""
+
+
+class Rule(NamedTuple):
+    """How thresholds are chosen.
+
+    Attributes:
+        choose: The thresholds of findings by their operating points.
+        aim: What it looks for, as reports and model cards go on after "tuned for".
+    """
+
+    choose: Choose
+    aim: str
+
 
 SHRINK_POSITIVES = 80
 """With so many positive images, a finding's own optimum counts half."""
 
 
-def each(choose: Callable[[OperatingPoints], float]) -> Rule:
-    """A rule that looks at one finding at a time."""
+def each(choose: Callable[[OperatingPoints], float]) -> Choose:
+    """Looks at one finding at a time."""
 
-    def rule(points_L: Sequence[OperatingPoints]) -> list[float]:
+    def choose_all(points_L: Sequence[OperatingPoints]) -> list[float]:
         return [choose(points) for points in points_L]
 
-    return rule
+    return choose_all
 
 
 def max_f1(points: OperatingPoints) -> float:
@@ -116,18 +130,29 @@ def find_rule(name: str) -> Rule:
     return RULES[name]
 
 
+def aim_of(name: str) -> str:
+    """What the rule of that name looks for, in words; empty where there is no such rule."""
+    return RULES[name].aim if name in RULES else ""
+
+
 def apply_rule(rule: Rule, points_L: Sequence[OperatingPoints]) -> FloatArray:
     """The thresholds of L findings; NaN where one lacks positives or negatives."""
     threshold_L = np.full(len(points_L), np.nan)
     tunable = [column for column, points in enumerate(points_L) if points.has_both_classes]
     if tunable:
-        threshold_L[tunable] = rule([points_L[column] for column in tunable])
+        threshold_L[tunable] = rule.choose([points_L[column] for column in tunable])
     return threshold_L
 
 
 RULES: dict[str, Rule] = {
-    "f1_shrunk": shrunk_f1,
-    "f1": each(max_f1),
-    "youden": each(max_youden),
-    "sensitivity_90": each(at_sensitivity(0.90)),
+    "f1_shrunk": Rule(
+        shrunk_f1,
+        "the highest F1; where positives are few, the ratio of called to positive images is shrunk "
+        "towards that of the other findings",
+    ),
+    "f1": Rule(each(max_f1), "the highest F1"),
+    "youden": Rule(
+        each(max_youden), "the highest sum of sensitivity and specificity (Youden 1950)"
+    ),
+    "sensitivity_90": Rule(each(at_sensitivity(0.90)), "a sensitivity of at least 90 %"),
 }

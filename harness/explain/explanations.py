@@ -69,9 +69,11 @@ class Explanations(Frozen):
 
     @property
     def findings(self) -> tuple[str, ...]:
+        """Those that a sight is of, by name."""
         return tuple(sorted({sight.finding for sight in self.sights}))
 
     def write(self, folder: Path) -> None:
+        """Write them into a run's folder, beside its predictions of the same part."""
         write_json(explanations_file(folder, self.part), self.model_dump(mode="json"))
 
 

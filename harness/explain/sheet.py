@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from harness.core.findings import readable
 from harness.core.seeds import derive_seed
 from harness.explain.explanations import Explanations, Sight
 from harness.explain.measures import iobb, is_in
@@ -70,7 +71,7 @@ def picture_sheet(
     _draw_title(sheet, heading)
     for place, (finding, row) in enumerate(by_finding.items()):
         top = MARGIN_PX + TITLE_PX + place * row_px
-        name = textwrap.fill(finding.replace("_", " "), 16)
+        name = textwrap.fill(readable(finding), 16)
         ImageDraw.Draw(sheet).multiline_text((MARGIN_PX, top + 6), name, TEXT, _font(16))
         for column, each in enumerate(row):
             left = MARGIN_PX + NAME_PX + column * (CELL_PX + GAP_PX)

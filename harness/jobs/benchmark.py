@@ -32,24 +32,23 @@ from harness.core.run import Run
 from harness.core.selection import SCORE
 from harness.data.splits import Split, make_split
 from harness.data.store import ImageStore
+from harness.execution.progress import ProgressDisplay
+from harness.execution.ray_session import Resources
+from harness.execution.run_book import RunList
 from harness.jobs.evaluate import reported
 from harness.jobs.explain import explain_final_runs
 from harness.jobs.place import (
     Place,
-    Tracked,
     get_ready,
     machine_of,
     open_images,
     open_storage,
-    tracked,
 )
+from harness.jobs.tracked import Tracked, tracked
 from harness.models.seen import contamination
 from harness.search.control import LOCK_FILE
 from harness.search.history import search_history
-from harness.search.progress import ProgressDisplay
-from harness.search.ray_session import Resources
-from harness.search.run_book import RunList
-from harness.search.search import read_plan
+from harness.search.plan import read_plan
 from harness.tracking import Tracker
 
 
@@ -229,7 +228,7 @@ def _row_of(run: Run) -> dict[str, Any]:
 def _make(
     runs: Sequence[Run], *, place: Place, resources: Resources, images: ImageStore, tracker: Tracker
 ) -> None:
-    from harness.search.execution import execute  # a finished job needs no Ray
+    from harness.execution.ray_tune import execute  # a finished job needs no Ray
 
     name = runs[0].group
     display = ProgressDisplay(f"benchmark {name}", total=len(runs), console=place.console)

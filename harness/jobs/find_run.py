@@ -8,7 +8,7 @@ from harness.benchmark.comparison import COMPARISON_FILE, Comparison
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.run_dir import RunDirectory
 from harness.data.manifest import read_manifest
-from harness.search.search import PLAN_FILE, read_plan
+from harness.search.plan import PLAN_FILE, read_plan
 
 SHORTEST_ID = 6
 MAX_TOLD = 5

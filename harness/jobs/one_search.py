@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.core.records import Outcome
 from harness.data.store import ImageStore
-from harness.jobs.place import Tracked
+from harness.jobs.tracked import Tracked
 from harness.search.leaderboard import (
     TrialSummary,
     describe_counts,
@@ -16,7 +16,7 @@ from harness.search.leaderboard import (
     trial_dirs,
 )
 from harness.search.pictures import draw_pictures
-from harness.search.search import SearchPlan
+from harness.search.plan import SearchPlan
 from harness.search.trial_source import TrialSource
 from harness.tracking import Tracker
 
@@ -34,6 +34,7 @@ class OneSearch:
 
     @property
     def board(self) -> list[TrialSummary]:
+        """Its trials as their folders have them, best first."""
         return leaderboard(self.folder, self.plan.default_recipe)
 
     @property
@@ -43,11 +44,12 @@ class OneSearch:
 
     @property
     def counts(self) -> str:
+        """How its trials stand, in words."""
         return describe_counts(self.ended, self.source.num_to_run)
 
     @property
     def best(self) -> tuple[float, str] | None:
-        """The best score so far, and the key of its trial."""
+        """The best score so far and the key of its trial; None before the first score."""
         name = self.plan.name
         scores = (
             (trial.score, f"{name}/{trial.name}") for trial in self.board if trial.score is not None

@@ -1,26 +1,21 @@
 """Where a job runs and writes, and what must be there before its first run."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console
 
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
-from harness.core.records import Outcome, Status, now
-from harness.core.run import Run
-from harness.core.run_dir import RunDirectory
 from harness.data.splits import make_split
 from harness.data.store import ImageStore
+from harness.execution.checks import Needs
+from harness.execution.preflight import look_from_driver, preflight, raise_failed
+from harness.execution.ray_session import Resources, fit_resources, num_slots, start_ray
+from harness.execution.storage import Storage
 from harness.models.seen import files_of
-from harness.search.checks import Needs
-from harness.search.preflight import look_from_driver, preflight, raise_failed
-from harness.search.ray_session import Resources, fit_resources, num_slots, start_ray
-from harness.search.storage import Storage
-from harness.tracking import Tracker
 
 SMALL_FILES_BYTES = 1_000_000
 """Metrics, record and validation predictions of a run, about."""
@@ -127,45 +122,3 @@ def machine_of(images: ImageStore, resources: Resources) -> Machine:
     """What a worker is told of where it runs."""
     device: Literal["cpu", "cuda"] = "cuda" if resources.gpus else "cpu"
     return Machine(store=images.path, device=device, num_threads=resources.cpus)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tracked:
-    """A job as MLflow shows it.
-
-    Attributes:
-        ended: Runs of the job that an earlier call has made.
-        directories: All of its runs, the last of which to end ends the job.
-        outcome: How the job has ended, where nothing interrupted it.
-        rows: What MLflow shows of its runs.
-        finish: Makes the last files of a job that was not interrupted.
-        tags: How the job is made.
-    """
-
-    name: str
-    kind: Literal["search", "benchmark"]
-    ended: Sequence[Run]
-    directories: Callable[[], Sequence[RunDirectory]]
-    outcome: Callable[[], Outcome]
-    rows: Callable[[], list[dict[str, Any]]]
-    finish: Callable[[], None]
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@contextmanager
-def tracked(tracker: Tracker, job: Tracked) -> Iterator[None]:
-    """The MLflow run of a job, closed with the truth about how and when the job ended."""
-    tracker.group(job.name, job.kind, tags=job.tags)
-    for run in job.ended:
-        tracker.sync(run)
-    outcome, rows = Outcome.FAILED, []
-    try:
-        yield
-        outcome, rows = job.outcome(), job.rows()
-        job.finish()
-    except KeyboardInterrupt:
-        outcome, rows = Outcome.PREEMPTED, job.rows()
-        raise
-    finally:
-        last = max((directory.status.at for directory in job.directories()), default=now())
-        tracker.end_group(job.name, Status(outcome=outcome, at=last), rows)

@@ -14,6 +14,9 @@ from harness.core.records import Outcome, Status
 from harness.core.run import Run, RunListener
 from harness.core.space import SearchSpace
 from harness.core.space_lint import lint_space
+from harness.execution.progress import ProgressDisplay
+from harness.execution.ray_session import Resources, fit_resources, num_slots, start_ray
+from harness.execution.storage import Storage
 from harness.jobs.one_search import OneSearch
 from harness.jobs.place import (
     Place,
@@ -21,8 +24,8 @@ from harness.jobs.place import (
     machine_of,
     open_images,
     open_storage,
-    tracked,
 )
+from harness.jobs.tracked import tracked
 from harness.search.budget import Budget
 from harness.search.control import LEDGER_FILE, LOCK_FILE, receive
 from harness.search.estimate import Estimate
@@ -32,9 +35,7 @@ from harness.search.leaderboard import (
     TrialSummary,
 )
 from harness.search.mirror import StoredWeights, fetch_trials
-from harness.search.progress import ProgressDisplay
-from harness.search.ray_session import Resources, fit_resources, num_slots, start_ray
-from harness.search.search import (
+from harness.search.plan import (
     PLAN_FILE,
     SearchPlan,
     WarmStart,
@@ -42,7 +43,6 @@ from harness.search.search import (
     read_plan,
     write_plan,
 )
-from harness.search.storage import Storage
 from harness.search.trial_source import TrialSource
 from harness.search.trial_sources import TrialSources
 from harness.search.warm_start import warm_start
@@ -168,7 +168,7 @@ class _Job:
 
     def make(self, searches: Sequence[OneSearch], resources: Resources, tracker: Tracker) -> None:
         """The trials that are left."""
-        from harness.search.execution import execute  # a finished search needs no Ray
+        from harness.execution.ray_tune import execute  # a finished search needs no Ray
 
         counts: Counter[Outcome] = Counter()
         for each in searches:

@@ -1,8 +1,11 @@
-"""Ray Tune and Optuna: the only importer of both."""
+"""Searches: which trials there are, which go on, how they stand, what they leave on the disk.
 
-import os
+- A `plan` says what a search is. `trial_source` hands its trials out: `study` asks a sampler of
+  `samplers` for points, `asha` says who goes on, `warm_start` what is tried first, `control` what
+  other terminals ask for, `budget` when time is up.
+- `leaderboard`, `standing`, `history`, `importance` and `pictures` read a search's folder.
+- `housekeeping` and `mirror` let go of weights while trials end, `waste` afterwards.
+- `estimate` tells before the first trial what all will cost.
 
-from harness.search.ray_session import QUIET
-
-for name, value in QUIET.items():
-    os.environ.setdefault(name, value)  # ray reads some of them when it is imported
+The only importer of Optuna; its trials run in `harness.execution`.
+"""

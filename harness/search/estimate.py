@@ -8,16 +8,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.parameters import SearchSettings
 from harness.core.recipe import Recipe
+from harness.execution.checks import show_bytes
+from harness.execution.ray_session import Resources, on_a_node
 from harness.search.asha import rung_epochs
-from harness.search.checks import show_bytes
-from harness.search.ray_session import Resources, is_connected
 
 if TYPE_CHECKING:
-    from harness.search.timed import Pace
+    from harness.execution.pace import Pace
 
 WAIT_S = 600.0
 """For a node to have room and to take some steps; one that trains otherwise has none."""
@@ -44,6 +43,7 @@ class Estimate:
 
     @property
     def trial_s(self) -> float:
+        """Seconds of one trial to its last epoch, its start and its saving included."""
         pace = self.pace
         return pace.start_s + self.num_epochs * (pace.epoch_s + self.early_s + pace.save_s)
 
@@ -61,6 +61,7 @@ class Estimate:
 
     @property
     def wall_s(self) -> float:
+        """Seconds until the last of the trials has ended, so many at once as there are slots."""
         return math.ceil(self.num_trials / self.num_slots) * self.trial_s
 
     @property
@@ -148,8 +149,10 @@ def estimate(
     Raises:
         HarnessError: The recipe cannot be trained there, or no node has room in time.
     """
+    from harness.execution.pace import measure_pace  # torch takes seconds to import
+
     return Estimate(
-        pace=_measured(recipe, machine, resources),
+        pace=on_a_node(measure_pace, recipe, machine, resources=resources, limit_s=WAIT_S),
         num_epochs=recipe.train.epochs,
         num_trials=num_trials,
         resources=resources,
@@ -157,34 +160,6 @@ def estimate(
         num_kept=num_kept,
         settings=settings,
     )
-
-
-def _measured(recipe: Recipe, machine: Machine, resources: Resources) -> "Pace":
-    """The pace of a recipe where a trial would run."""
-    from harness.search.timed import measure_pace
-
-    if not is_connected():
-        return measure_pace(recipe, machine)
-    import ray
-
-    # One call a process: what torch has taken of a GPU goes back with it.
-    task = ray.remote(
-        num_cpus=resources.cpus, num_gpus=resources.gpus or 0, max_calls=1, max_retries=0
-    )(measure_pace)
-    answer = task.remote(recipe, machine)
-    try:
-        pace: Pace = ray.get(answer, timeout=WAIT_S)
-    except ray.exceptions.GetTimeoutError:
-        ray.cancel(answer, force=True)
-        raise HarnessError(
-            f"no node has measured a few steps within {WAIT_S:.0f} s: what else runs on the "
-            "cluster leaves no room (`ray status`)"
-        ) from None
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, HarnessError):
-            raise error.cause from None
-        raise
-    return pace
 
 
 def show_seconds(seconds: float) -> str:

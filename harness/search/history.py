@@ -17,9 +17,9 @@ from harness.core.selection import SCORE
 from harness.search.control import LEDGER_FILE
 from harness.search.importance import importance
 from harness.search.leaderboard import trial_dirs
-from harness.search.search import SearchPlan, read_plan
+from harness.search.plan import SearchPlan, read_plan
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class TrialHistory(Frozen):
@@ -117,7 +117,7 @@ def _read_trials(
             provenance = run.provenance
             yield trial, _seconds(run), provenance.device if provenance else ""
         except (OSError, HarnessError) as error:
-            logger.warning("%s is left out: %s", run.path.name, error)
+            log.warning("%s is left out: %s", run.path.name, error)
 
 
 def _read_trial(run: RunDirectory, plan: SearchPlan, ledger: Ledger) -> TrialHistory | None:

@@ -29,7 +29,7 @@ DEFAULT_KEEP = 5
 KEEP_FILE = "keep"
 """An empty file of this name in a run directory protects all that lies there."""
 
-Standing = tuple[float, str]
+Rank = tuple[float, str]
 """(-score, name) of a completed trial: the smaller, the better, ties by name."""
 
 
@@ -47,27 +47,29 @@ class BestFew:
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
-        self._standings: list[Standing] = []
+        self._ranks: list[Rank] = []
 
     @property
     def names(self) -> list[str]:
         """Best first."""
-        return [name for _, name in self._standings]
+        return [name for _, name in self._ranks]
 
-    def rank(self, name: str, standing: Standing | None) -> set[str]:
+    def enter(self, name: str, rank: Rank | None) -> set[str]:
         """Rank a trial, anew if it was; the names that are no longer among the best."""
-        self._standings = [known for known in self._standings if known[1] != name]
-        if standing:
-            insort(self._standings, standing)
+        self._ranks = [known for known in self._ranks if known[1] != name]
+        if rank:
+            insort(self._ranks, rank)
         losers = set(self.names[self.keep :])
-        del self._standings[self.keep :]
+        del self._ranks[self.keep :]
         return losers
 
 
 class Housekeeper:
     """Holds a search to the weights of its best trials while trials end.
 
-    It reads all folders when it is built, and afterwards only those of trials that end.
+    The best are completed trials, by `core.selection.SCORE` and then by name. Trials that are not
+    final, and those marked with a file `keep`, are not touched. All folders are read when it is
+    built, and afterwards only those of trials that end.
     """
 
     def __init__(self, search_dir: Path, *, keep: int) -> None:
@@ -85,12 +87,12 @@ class Housekeeper:
 
     def find(self, *, with_resumable: bool = False) -> list[Waste]:
         """What all trials of the search no longer need, from the folders as they are now."""
-        standings = self._rank()
+        ranks = self._rank()
         waste = []
         for run in run_dirs(self.search_dir):
-            standing = standings.get(run.path.name)
+            rank = ranks.get(run.path.name)
             if not is_in_use(run.lock_file):
-                is_best = standing is None or run.path.name in self.best.names
+                is_best = rank is None or run.path.name in self.best.names
                 waste += self._spent(run, is_best=is_best, with_resumable=with_resumable)
         return waste
 
@@ -106,7 +108,7 @@ class Housekeeper:
         A better trial takes the place of the last of the best only once its weights are on disk,
         so that a crash at any moment leaves no fewer than are to be kept.
         """
-        losers = self.best.rank(run.path.name, standing_of(run))
+        losers = self.best.enter(run.path.name, rank_of(run))
         waste = self._spent(run, is_best=run.path.name not in losers)
         losers -= {run.path.name}
         if losers and _is_on_disk(run.best_weights):
@@ -114,13 +116,13 @@ class Housekeeper:
                 waste += self._spent(RunDirectory(self.search_dir / name), is_best=False)
         return remove(waste)
 
-    def _rank(self) -> dict[str, Standing]:
-        """The standings of all completed trials by name; the best become `self.best`."""
-        standings = [standing_of(run) for run in run_dirs(self.search_dir)]
-        found = {standing[1]: standing for standing in standings if standing}
+    def _rank(self) -> dict[str, Rank]:
+        """The ranks of all completed trials by name; the best become `self.best`."""
+        ranks = [rank_of(run) for run in run_dirs(self.search_dir)]
+        found = {rank[1]: rank for rank in ranks if rank}
         self.best = BestFew(self.keep)
-        for name, standing in found.items():
-            self.best.rank(name, standing)
+        for name, rank in found.items():
+            self.best.enter(name, rank)
         return found
 
     def _spent(
@@ -135,18 +137,6 @@ class Housekeeper:
         )
         why_weights = None if is_completed and is_best else why
         return spent_files(run, why_weights=why_weights, with_resumable=with_resumable)
-
-
-def keep_best(search_dir: Path, *, keep: int) -> list[Waste]:
-    """Remove what the trials of a search no longer need; what was freed.
-
-    The `keep` best completed trials keep their weights, by `core.selection.SCORE` and then by
-    name. Trials that are not final, and those marked with a file `keep`, are not touched.
-
-    Raises:
-        HarnessError: `keep` is negative.
-    """
-    return Housekeeper(search_dir, keep=keep).tidy()
 
 
 def spent_files(
@@ -208,7 +198,7 @@ def status_of(run: RunDirectory) -> Status | None:
         return None
 
 
-def standing_of(run: RunDirectory) -> Standing | None:
+def rank_of(run: RunDirectory) -> Rank | None:
     """How a trial ranks; None unless it is completed, has a score, and its weights are there."""
     status = status_of(run)
     if status is None or status.outcome is not Outcome.COMPLETED:

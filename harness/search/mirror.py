@@ -8,9 +8,9 @@ from pathlib import Path
 from harness.core.records import Outcome
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
+from harness.execution.storage import Storage
 from harness.search.housekeeping import BestFew, is_resumable
 from harness.search.leaderboard import trial_dirs
-from harness.search.storage import Storage
 
 
 def fetch_trials(storage: Storage, search_dir: Path) -> None:
@@ -47,7 +47,7 @@ class StoredWeights:
         record = run.record if run.status.outcome is Outcome.COMPLETED else None
         score = record.metrics.get(SCORE) if record is not None else None
         name = run.path.name
-        return self.best.rank(name, None if score is None else (-score, name))
+        return self.best.enter(name, None if score is None else (-score, name))
 
     def _remove(self, trial: str, files: list[str]) -> None:
         self.storage.remove(f"{self.group}/{trial}", files)

@@ -29,10 +29,10 @@ from harness.evaluation.plates import (
 from harness.search.control import LEDGER_FILE
 from harness.search.history import SearchHistory, TrialHistory, search_history
 from harness.search.leaderboard import trial_number
-from harness.search.parallel import draw_parallel, has_parallel
-from harness.search.search import read_plan
+from harness.search.parallel_axes import draw_parallel, has_parallel
+from harness.search.plan import read_plan
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 Picture = Callable[[Sequence[SearchHistory], Heading], Figure | None]
 
@@ -195,7 +195,7 @@ def draw_pictures(search_dir: Path, store: StoreOrigin) -> Path | None:
             search = search_history(search_dir)
             write_pictures(search, _heading(search, store, split), folder)
     except Exception as error:  # whatever it is: no picture is worth a search
-        logger.warning("search %s: its pictures are not drawn: %s", search_dir.name, error)
+        log.warning("search %s: its pictures are not drawn: %s", search_dir.name, error)
         return None
     return folder if folder.is_dir() else None
 

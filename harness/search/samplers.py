@@ -241,4 +241,8 @@ def num_epochs_of(space: SearchSpace) -> int:
 
 Sampler = Callable[[SearchSpace, Sequence[Seen], int], dict[str, Any]]
 
-SAMPLERS: dict[str, Sampler] = {"tpe": by_tpe, "gp": by_gaussian_process, "random": draw}
+SAMPLERS: dict[str, Sampler] = {
+    "tpe": by_tpe,
+    "gp": by_gaussian_process,
+    "random": draw,
+}

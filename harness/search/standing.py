@@ -8,7 +8,7 @@ from harness.core.locks import holder_of
 from harness.core.records import Outcome
 from harness.search.control import LEDGER_FILE, LOCK_FILE, is_running
 from harness.search.leaderboard import TrialSummary, count_outcomes, leaderboard
-from harness.search.search import SearchPlan, read_plan
+from harness.search.plan import SearchPlan, read_plan
 
 
 @dataclass(frozen=True, kw_only=True)

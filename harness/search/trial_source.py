@@ -18,12 +18,12 @@ from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcom
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import score_of
+from harness.execution.run_book import RunSource
 from harness.search.asha import Asha
 from harness.search.control import LEDGER_FILE, Request, receive, reopen
 from harness.search.leaderboard import trial_dirs, trial_number
-from harness.search.run_book import RunSource
+from harness.search.plan import SearchPlan
 from harness.search.samplers import point_key
-from harness.search.search import SearchPlan
 from harness.search.study import Study
 
 NUM_ASKS_FOR_A_NEW_POINT = 200
@@ -55,6 +55,7 @@ class TrialSource(RunSource):
 
     @property
     def num_to_run(self) -> int:
+        """Trials that have not ended, begun or not."""
         return len(self.unfinished) + max(0, self.plan.num_trials - self.next_number)
 
     @property

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from harness.core.ledger import moment
 from harness.core.records import EarlyReport, EpochReport, Status
 from harness.core.run import Run
+from harness.execution.run_book import RunSource
 from harness.search.budget import Budget
-from harness.search.run_book import RunSource
 from harness.search.trial_source import SECONDS_BETWEEN_LOOKS, TrialSource
 
 log = logging.getLogger(__name__)

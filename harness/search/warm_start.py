@@ -14,8 +14,8 @@ from harness.core.parameters import Choice, Parameter, show_value
 from harness.core.records import Outcome
 from harness.core.space import SearchSpace
 from harness.search.leaderboard import TrialSummary, leaderboard
+from harness.search.plan import SearchPlan, WarmPoint, WarmStart, find_search, read_plan
 from harness.search.samplers import point_key
-from harness.search.search import SearchPlan, WarmPoint, WarmStart, find_search, read_plan
 
 NUM_POINTS = 3
 """From all searches together, and at least the winner of each."""

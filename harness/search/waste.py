@@ -30,7 +30,7 @@ from harness.search.housekeeping import (
     spent_files,
     status_of,
 )
-from harness.search.search import PLAN_FILE
+from harness.search.plan import PLAN_FILE
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,12 @@ class Job:
 
     @property
     def is_running(self) -> bool:
+        """True while a process drives it, or may."""
         return is_in_use(self.lock)
 
     @property
     def lock(self) -> Path:
+        """The file that whoever drives it holds."""
         return self.scratch.with_name(LOCK_FILE)
 
     @property
@@ -64,6 +66,7 @@ class Job:
 
     @property
     def runs(self) -> list[RunDirectory]:
+        """The run directories of its trials or final runs."""
         if self.kind == "search":
             return run_dirs(self.folder)
         return [RunDirectory(path) for path in _folders(self.folder / "runs") if path.name != "ray"]

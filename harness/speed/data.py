@@ -19,7 +19,7 @@ from harness.data.decode import decode_gray, num_cpus
 from harness.data.decoding import CHUNK_IMAGES, Files, Target, decode_all
 from harness.data.phantom import make_phantom
 from harness.data.rows_file import create_rows
-from harness.speed.measure import core_seconds, seconds
+from harness.speed.instruments import best_s, core_seconds
 from harness.speed.reading import BATCH_SIZE, INPUT_PX, NUM_STORED, SIZE_PX, reading_rows
 from harness.speed.report import Row, Speed
 
@@ -177,7 +177,7 @@ def piece_s(files: Sequence[Path], folder: Path, num_workers: int, num_each: int
     def decode() -> None:
         list(decode_all(pieces, target, num_workers=num_workers, is_over=bool))  # never over
 
-    return min(seconds(decode) for _ in range(NUM_PASSES - 1))
+    return best_s(decode, repeats=NUM_PASSES - 1)
 
 
 def _each(decode: Callable[[Path], object], files: Sequence[Path]) -> None:

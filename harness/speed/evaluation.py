@@ -5,7 +5,6 @@ ChestX-ray14 has, with labels and scores that resemble one another within a pati
 compared is checked to be equal before anything is timed.
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,7 +24,7 @@ from harness.evaluation.metrics import (
 )
 from harness.evaluation.ranking import ranking_metrics
 from harness.evaluation.resampling import Resamples
-from harness.speed.measure import peak_mb
+from harness.speed.instruments import best_s, peak_mb
 from harness.speed.report import Row, Speed
 
 NUM_PATIENTS = 2_797
@@ -119,10 +118,14 @@ def harness_alone(test: Part) -> list[Row]:
             test.score_NL, test.label_NL, threshold_L=THRESHOLD, resamples=test.resamples
         )
 
-    resamples = f"{NUM_RESAMPLES:,} resamples"
+    work = {"drawing": draw, "all metrics of": every_metric}
     return [
-        Row(what=f"drawing {resamples}", unit="s", ours=best_s(draw)),
-        Row(what=f"all metrics of {resamples}", unit="s", ours=best_s(every_metric)),
+        Row(
+            what=f"{what} {NUM_RESAMPLES:,} resamples",
+            unit="s",
+            ours=best_s(each, repeats=NUM_REPEATS),
+        )
+        for what, each in work.items()
     ]
 
 
@@ -179,22 +182,12 @@ def best_thresholds(test: Part) -> Row:
     return Row(
         what="best F1 threshold, AUROC and average precision",
         unit="s",
-        ours=best_s(ours),
+        ours=best_s(ours, repeats=NUM_REPEATS),
         peer=best_s(theirs, repeats=1),
         peer_name=f"scikit-learn, {len(GRID)} thresholds",
         goal=600,
         limit=THRESHOLDS_LIMIT,
     )
-
-
-def best_s(work: Callable[[], object], *, repeats: int = NUM_REPEATS) -> float:
-    """Seconds that the quickest of a few repeats took."""
-    times_s = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times_s.append(time.perf_counter() - began)
-    return min(times_s)
 
 
 def _resampled(
@@ -204,12 +197,13 @@ def _resampled(
     sklearn_s = {}
     for has_weights, way in ((True, "sample_weight"), (False, "repeated images")):
         np.testing.assert_allclose(ours()[:NUM_TIMED], theirs(has_weights), rtol=TOLERANCE)
-        sklearn_s[way] = best_s(partial(theirs, has_weights)) * NUM_RESAMPLES / NUM_TIMED
+        few_s = best_s(partial(theirs, has_weights), repeats=NUM_REPEATS)
+        sklearn_s[way] = few_s * NUM_RESAMPLES / NUM_TIMED
     way = min(sklearn_s, key=sklearn_s.__getitem__)
     return Row(
         what=f"{what} of {NUM_RESAMPLES:,} resamples",
         unit="s",
-        ours=best_s(ours),
+        ours=best_s(ours, repeats=NUM_REPEATS),
         peer=sklearn_s[way],
         peer_name=f"scikit-learn, {way}",
         goal=500,

@@ -13,7 +13,7 @@ import torch
 
 from harness.speed.gpu_bench import Bench, Key, advice
 from harness.speed.gpu_parts import FULL, TINY, Size, make_trials
-from harness.speed.measure import describe_hardware
+from harness.speed.instruments import describe_hardware
 from harness.speed.report import Row, Speed, markdown_table, write_speed
 
 LIMIT_S = 480

@@ -185,10 +185,12 @@ def _timed(size: Size, counts: list[int]) -> float:
 
 
 def what_step(model: str, batch_size: int, means: str) -> str:
+    """What a row of steps is called."""
     return f"{model}, batch {batch_size}, speedups {means}"
 
 
 def what_trials(num_processes: int) -> str:
+    """What a row of trials is called."""
     at_once = f"{num_processes} processes at once" if num_processes > 1 else "one process"
     return f"{NUM_TRIALS} trials in {at_once}"
 
@@ -203,6 +205,7 @@ def step_row(rates: dict[Key, float], key: Key) -> Row:
 
 
 def first_row(what: str, first_s: float) -> Row:
+    """How long a network takes until its first step is done."""
     return Row(what=f"{what}: until the first step", unit="s", ours=first_s)
 
 
@@ -225,6 +228,7 @@ def small_rows(rates: dict[Key, float], size: Size) -> list[Row]:
 
 
 def goal_rows(rates: dict[Key, float], large: int) -> list[Row]:
+    """The fastest means of each network that has a goal, beside it."""
     rows = []
     for model, goal in GOALS.items():
         if best := best_of(rates, model, large):
@@ -245,6 +249,7 @@ def best_of(rates: dict[Key, float], model: str, batch_size: int) -> tuple[str, 
 
 
 def png_row(what: str, ours: float, *, usual: float, workers: int) -> Row:
+    """Our steps beside those of the usual loop."""
     return Row(
         what=what, unit="images/s", is_rate=True, ours=ours, peer=usual, goal=GOAL_PNG,
         peer_name=f"DataLoader over PNG files, {workers} workers", limit=LIMIT_PNG,
@@ -252,6 +257,7 @@ def png_row(what: str, ours: float, *, usual: float, workers: int) -> Row:
 
 
 def trials_row(num_processes: int, took_s: float, cold_s: float | None) -> Row:
+    """Trials of some processes beside as many in a new process each."""
     what = what_trials(num_processes)
     if cold_s is None:
         return Row(what=what, unit="s", ours=took_s)

@@ -151,6 +151,7 @@ def _rate(size: Size, steps: Iterator[Tensor], *, group: int) -> float:
 
 
 def synchronize(size: Size) -> None:
+    """Wait until the GPU has done all it was given."""
     if size.device == "cuda":
         torch.cuda.synchronize()
 

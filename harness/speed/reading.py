@@ -20,7 +20,7 @@ from harness.data.augment import apply_parameters, augment, draw_parameters
 from harness.data.batches import Batches
 from harness.data.decode import decode_gray
 from harness.data.rows_file import RowsFile, create_rows
-from harness.speed.measure import core_seconds
+from harness.speed.instruments import core_seconds
 from harness.speed.report import Row
 
 SIZE_PX, INPUT_PX = 256, 224

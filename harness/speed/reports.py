@@ -56,6 +56,7 @@ def measure_reports() -> ReportSpeed:
 
 
 def metrics() -> dict[str, float]:
+    """As many as an epoch of a real run has."""
     return {f"val/metric{number}": number / 7 for number in range(NUM_METRICS)}
 
 
@@ -73,7 +74,7 @@ def median_ms(action: Callable[[], object], count: int, pause_s: float = 0.0) ->
 def _measure_worker(folder: Path) -> dict[str, float]:
     from ray import tune
 
-    from harness.search.ray_session import start_ray
+    from harness.execution.ray_session import start_ray
 
     start_ray(None)
     with redirect_stdout(StringIO()):  # Ray prints tables, verbose=0 or not

@@ -18,16 +18,16 @@ from harness.core.files import read_json, write_json
 from harness.data.phantom import make_phantom
 from harness.data.store import ImageStore
 from harness.speed import stock
-from harness.speed.measure import (
+from harness.speed.instruments import SAMPLES_AT
+from harness.speed.report import Row, Speed
+from harness.speed.trivial_search import (
     NUM_EPOCHS,
     NUM_IMAGES,
-    SAMPLES_AT,
     SIZE_PX,
     Measurement,
-    Work,
+    TrivialSearch,
     measure,
 )
-from harness.speed.report import Row, Speed
 
 MEASUREMENT_FILE = "measurement.json"
 
@@ -43,11 +43,12 @@ class Contender:
 
     title: str
     start: Callable[[], int]
-    search: Callable[[Work], None]
+    search: Callable[[TrivialSearch], None]
     records: str
     max_trials: int | None = None
 
     def num_trials(self, num_trials: int) -> int:
+        """So many of the trials asked for it gets."""
         return min(num_trials, self.max_trials or num_trials)
 
 
@@ -65,13 +66,13 @@ def compare(num_trials: int, tell: Callable[[str], None]) -> dict[str, Measureme
         folder = Path(scratch).resolve()
         make_phantom(folder / "store", num_images=NUM_IMAGES, size_px=SIZE_PX, num_workers=1)
         for name, contender in CONTENDERS.items():
-            work = Work(folder / name, contender.num_trials(num_trials))
+            work = TrivialSearch(folder / name, contender.num_trials(num_trials))
             tell(f"{contender.title}: {work.num_trials} trials")
             found[name] = measure_apart(name, work)
     return found
 
 
-def measure_apart(name: str, work: Work) -> Measurement:
+def measure_apart(name: str, work: TrivialSearch) -> Measurement:
     """Measure a contender in a process of its own, whose memory nothing else has filled.
 
     Raises:
@@ -88,18 +89,18 @@ def measure_apart(name: str, work: Work) -> Measurement:
 
 def start_harness() -> int:
     """Start Ray as the harness does; the number of trials that it has room for."""
-    from harness.search.ray_session import Resources, num_slots, start_ray
+    from harness.execution.ray_session import Resources, num_slots, start_ray
 
     start_ray(None)
     return num_slots(Resources(cpus=1, gpus=0))
 
 
-def search_with_harness(work: Work) -> None:
+def search_with_harness(work: TrivialSearch) -> None:
     """The whole real path: Ray workers, Optuna, run directories, MLflow on SQLite."""
     from rich.console import Console
 
+    from harness.execution.ray_session import Resources
     from harness.jobs import Place, SearchOrder, search
-    from harness.search.ray_session import Resources
 
     place = Place(
         results=work.folder, resources=Resources(cpus=1, gpus=0), console=Console(quiet=True)
@@ -141,10 +142,10 @@ def measure_search(num_trials: int, tell: Callable[[str], None]) -> Speed:
     Raises:
         HarnessError: A contender's search did not end well.
     """
-    return as_speed(compare(num_trials, tell))
+    return told(compare(num_trials, tell))
 
 
-def as_speed(found: Mapping[str, Measurement]) -> Speed:
+def told(found: Mapping[str, Measurement]) -> Speed:
     """The rows and the page of what was measured."""
     ours = found["harness"]
     rows = []
@@ -171,7 +172,7 @@ def as_speed(found: Mapping[str, Measurement]) -> Speed:
                 peer_name=title,
             ),
         ]
-    details = [each for pair in found.items() for each in _told(*pair)]
+    details = [each for pair in found.items() for each in _details(*pair)]
     notes = NOTES.format(
         slots=ours.num_slots, num_images=NUM_IMAGES, size_px=SIZE_PX, num_epochs=NUM_EPOCHS,
         details="\n".join(details),
@@ -194,7 +195,7 @@ def as_speed(found: Mapping[str, Measurement]) -> Speed:
     )
 
 
-def _told(name: str, each: Measurement) -> list[str]:
+def _details(name: str, each: Measurement) -> list[str]:
     """A contender's figures that are in no ratio."""
     sizes = ", ".join(f"{size:.0f}" for size in each.rss_mb.values()) or "-"
     return [
@@ -223,7 +224,7 @@ for each trial; with `reuse_actors=True` it keeps them, as the harness does.
 
 def main(name: str, folder: str, num_trials: str) -> None:
     """Measure one contender in this process and write its figures into `folder`."""
-    contender, work = CONTENDERS[name], Work(Path(folder), int(num_trials))
+    contender, work = CONTENDERS[name], TrivialSearch(Path(folder), int(num_trials))
     ImageStore.open(work.store)  # before Ray starts, which takes seconds
     with redirect_stdout(StringIO()):  # Ray prints tables, verbose=0 or not
         num_slots = contender.start()

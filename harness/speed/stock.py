@@ -15,7 +15,7 @@ from harness.core.records import EpochReport
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.core.space import SearchSpace
-from harness.speed.measure import Work
+from harness.speed.trivial_search import TrivialSearch
 
 RECORDS = "runs/*/record.json"
 """Where in a work's folder the records of the trials lie."""
@@ -40,7 +40,7 @@ def start() -> int:
     return int(ray.cluster_resources()["CPU"])
 
 
-def search(work: Work, *, reuse_actors: bool | None = None) -> None:
+def search(work: TrivialSearch, *, reuse_actors: bool | None = None) -> None:
     """Search the space of `work` with as many trials as it says; `reuse_actors` None as Ray has it.
 
     Each trial's run directory lies in `work.folder`, as MLflow's database does.
@@ -106,7 +106,7 @@ def _domain(parameter: Parameter) -> Any:
     return kind(parameter.low, parameter.high)
 
 
-def _base_of(work: Work) -> dict[str, Any]:
+def _base_of(work: TrivialSearch) -> dict[str, Any]:
     from harness.data.store import ImageStore
 
     store = ImageStore.open(work.store)

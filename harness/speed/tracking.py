@@ -17,7 +17,7 @@ from harness.core.recipe import Recipe
 from harness.core.records import EpochReport, Outcome, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
-from harness.speed.measure import seconds
+from harness.speed.instruments import seconds
 from harness.speed.report import Row, Speed
 
 NUM_METRICS = 20
@@ -181,7 +181,7 @@ def wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
     raise HarnessError("speed of tracking: MLflow's server did not start on this machine")
 
 
-NOTES = """\\
+NOTES = """\
 A run tells of {num_epochs} epochs, each with {num_metrics} metrics. The harness's caller
 (`Tracker.on_epoch`) leaves word, and a thread writes all that has gathered about once a second; in
 the end MLflow was found to hold every point. Beside it {num_epochs_peer} epochs by MLflow's own

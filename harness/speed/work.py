@@ -38,6 +38,7 @@ class Work:
 
     @property
     def recipe(self) -> Recipe:
+        """What both loops train."""
         return Recipe().with_values(
             {
                 "model.name": self.model,
@@ -49,12 +50,14 @@ class Work:
         )
 
     def network(self) -> Network:
+        """A new network, each time with the same weights."""
         recipe = self.recipe
         return build_network(
             recipe.model, num_findings=len(FINDINGS), input_px=self.input_px, seed=0
         )
 
     def store(self) -> "RandomStore":
+        """Images for all steps, each seen once."""
         return RandomStore(self.batch_size * (self.num_equal + self.num_timed), self.stored_px)
 
 
@@ -71,6 +74,7 @@ class RandomStore:
 
 
 def make_trainer(work: Work, folder: Path) -> Trainer:
+    """The harness's loop of that work, on the CPU."""
     store = work.store()
     index_N = np.arange(len(store.images))
     batches = Batches(store, index_N, batch_size=work.batch_size, device="cpu")

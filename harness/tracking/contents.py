@@ -51,15 +51,16 @@ def filter_string(group: str, *, kind: str = "trial") -> str:
 
 def group_filter(group: str) -> str:
     """Finds a group's own run and all runs of the group."""
-    return f"tags.harness.group = {_quoted(group)}"
+    return f"tags.harness.group = {quoted(group)}"
 
 
 def run_filter(group: str, name: str) -> str:
     """Finds one run."""
-    return f"{group_filter(group)} AND tags.harness.run = {_quoted(name)}"
+    return f"{group_filter(group)} AND tags.harness.run = {quoted(name)}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a filter of MLflow's may hold it; there is no way to escape one."""
     quote = '"' if "'" in text else "'"
     return f"{quote}{text}{quote}"
 

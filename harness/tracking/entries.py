@@ -58,10 +58,12 @@ class Group:
 
 
 def kind_of(found: MlflowRun) -> str:
+    """`trial`, `final`, `search` or `benchmark`; empty for a run that is none of ours."""
     return str(found.data.tags.get("harness.kind", ""))
 
 
 def is_deleted(found: MlflowRun) -> bool:
+    """True for a run that somebody has deleted in MLflow, where it can be restored."""
     return bool(found.info.lifecycle_stage == "deleted")
 
 

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from harness.bundle.bundle import BUNDLE_FILE, Bundle
 from harness.bundle.classifier import Classifier
 from harness.core.errors import HarnessError, did_you_mean
+from harness.tracking.contents import quoted
 from harness.tracking.store import (
     Store,
     database_of,
@@ -189,8 +190,7 @@ def _pages(search: Callable[..., Any], **asked: Any) -> Iterator[Any]:
 
 
 def _versions(store: Store, name: str) -> list[ModelVersion]:
-    quote = '"' if "'" in name else "'"
-    wanted = f"name = {quote}{name}{quote}"
+    wanted = f"name = {quoted(name)}"
     found = list(_pages(store.client.search_model_versions, filter_string=wanted))
     return sorted(found, key=lambda version: -int(version.version))
 

@@ -38,6 +38,7 @@ class StaleRun:
 
     @property
     def is_group(self) -> bool:
+        """True for the run of a whole search or benchmark."""
         return self.kind not in contents.GROUP_KIND
 
     @property

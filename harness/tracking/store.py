@@ -121,6 +121,7 @@ def database_of(results: Path) -> Path:
 
 
 def embedded_uri(results: Path) -> str:
+    """The URI of that store, by its absolute path."""
     return f"sqlite:///{database_of(results)}"
 
 

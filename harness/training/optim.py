@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from timm.optim import param_groups_layer_decay
@@ -11,18 +11,42 @@ from torch import Tensor, nn, optim
 from harness.core.errors import HarnessError
 from harness.core.recipe import OptimRecipe, ScheduleRecipe
 
-OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
-    "adam": lambda groups, recipe: optim.Adam(groups, weight_decay=recipe.weight_decay, fused=True),
-    "adamw": lambda groups, recipe: optim.AdamW(
-        groups, weight_decay=recipe.weight_decay, fused=True
-    ),
-    "sgd": lambda groups, recipe: optim.SGD(
-        groups, weight_decay=recipe.weight_decay, momentum=recipe.momentum, fused=True
-    ),
-}
+Groups = list[dict[str, Any]]
+"""Of parameters, each with its `lr`."""
 
-NUM_MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1}
-"""Tensors of a parameter's size that an optimizer keeps beside it, at most."""
+
+# Optimizers ---------------------------------------------------------------------------------
+
+
+def adam(groups: Groups, recipe: OptimRecipe) -> optim.Optimizer:
+    return optim.Adam(groups, weight_decay=recipe.weight_decay, fused=True)
+
+
+def adamw(groups: Groups, recipe: OptimRecipe) -> optim.Optimizer:
+    return optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
+
+
+def sgd(groups: Groups, recipe: OptimRecipe) -> optim.Optimizer:
+    return optim.SGD(groups, weight_decay=recipe.weight_decay, momentum=recipe.momentum, fused=True)
+
+
+class Kind(NamedTuple):
+    """A kind of optimizer.
+
+    Attributes:
+        build: From the groups of parameters and the recipe to the optimizer.
+        num_moments: Tensors of a parameter's size that it keeps beside the parameter, at most.
+    """
+
+    build: Callable[[Groups, OptimRecipe], optim.Optimizer]
+    num_moments: int = 2
+
+
+OPTIMIZERS: dict[str, Kind] = {
+    "adam": Kind(adam),
+    "adamw": Kind(adamw),
+    "sgd": Kind(sgd, num_moments=1),
+}
 
 
 def build_optimizer(backbone: nn.Module, recipe: OptimRecipe) -> optim.Optimizer:
@@ -36,7 +60,7 @@ def build_optimizer(backbone: nn.Module, recipe: OptimRecipe) -> optim.Optimizer
         HarnessError: The model cannot tell its layers apart.
     """
     if recipe.layer_decay == 1:
-        groups: list[dict[str, Any]] = [{"params": list(backbone.parameters()), "lr_scale": 1.0}]
+        groups: Groups = [{"params": list(backbone.parameters()), "lr_scale": 1.0}]
     elif not hasattr(backbone, "group_matcher"):
         raise HarnessError(
             f"optim.layer_decay {recipe.layer_decay}: {type(backbone).__name__} has no layers "
@@ -48,7 +72,7 @@ def build_optimizer(backbone: nn.Module, recipe: OptimRecipe) -> optim.Optimizer
         )
     for group in groups:
         group["base_lr"] = group["lr"] = recipe.lr * group["lr_scale"]
-    return OPTIMIZERS[recipe.name](groups, recipe)
+    return OPTIMIZERS[recipe.name].build(groups, recipe)
 
 
 def as_tensors(optimizer: optim.Optimizer, device: torch.device) -> None:
@@ -86,12 +110,35 @@ def _set_lr(group: dict[str, Any], lr: float) -> None:
         group["lr_now"] = lr
 
 
+# Schedules ----------------------------------------------------------------------------------
+
+
+def flat(done: float, floor: float) -> float:
+    """1 from first to last."""
+    return 1.0
+
+
+def cosine(done: float, floor: float) -> float:
+    """From 1 to `floor` along half a cosine (Loshchilov & Hutter 2017, without restarts)."""
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+SCHEDULES: dict[str, Callable[[float, float], float]] = {
+    "plateau": flat,  # between the drops, which follow the validation loss
+    "cosine": cosine,
+    "constant": flat,
+}
+"""(done, floor) -> factor of the learning rate.
+
+`done` goes from 0, where the warm-up ends, to 1, where training does; `floor` is `min_lr / lr`.
+"""
+
+
 class Schedule:
-    """The learning rate as a factor of each group's `base_lr`, times the warm-up.
+    """The learning rate as a factor of each group's `base_lr`: warm-up x `SCHEDULES` x plateau.
 
     `plateau` follows `torch.optim.lr_scheduler.ReduceLROnPlateau` with its defaults (relative
-    threshold 1e-4, no cool-down), on the validation loss. `cosine` falls from 1 to
-    `min_lr / lr` over the steps after the warm-up (Loshchilov & Hutter 2017, without restarts).
+    threshold 1e-4, no cool-down), on the validation loss.
     """
 
     THRESHOLD = 1e-4
@@ -116,7 +163,7 @@ class Schedule:
     def before_step(self, step: int) -> float:
         """Set the learning rates of optimizer step `step` (from 0); returns the highest."""
         warmup = min(1.0, (step + 1) / self.num_warmup_steps) if self.num_warmup_steps else 1.0
-        factor = warmup * (self._cosine(step) if self.recipe.name == "cosine" else self.factor)
+        factor = warmup * (SCHEDULES[self.recipe.name](self._done(step), self.floor) * self.factor)
         for group in self.optimizer.param_groups:
             _set_lr(group, group["base_lr"] * factor)
         self.lr = self.top_lr * factor
@@ -136,10 +183,10 @@ class Schedule:
                 self.factor = lowered
             self.num_bad_epochs = 0
 
-    def _cosine(self, step: int) -> float:
+    def _done(self, step: int) -> float:
+        """How much of the training after the warm-up is over: 0 to 1."""
         span = max(1, self.num_steps - self.num_warmup_steps)
-        done = min(1.0, max(0, step - self.num_warmup_steps) / span)
-        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
+        return min(1.0, max(0, step - self.num_warmup_steps) / span)
 
     def state_dict(self) -> dict[str, float]:
         return {

@@ -35,7 +35,7 @@ from harness.training.feed import shown
 from harness.training.losses import build_loss
 from harness.training.means import Means
 from harness.training.optim import (
-    NUM_MOMENTS,
+    OPTIMIZERS,
     Schedule,
     as_numbers,
     build_optimizer,
@@ -130,9 +130,8 @@ class Trainer:
         The most that lies there at once: the last checkpoint, the next beside it, the weights.
         """
         weights = num_bytes(self.network.backbone.state_dict())
-        moments = NUM_MOMENTS[self.recipe.optim.name] * num_bytes(
-            list(self.network.backbone.parameters())
-        )
+        parameters = num_bytes(list(self.network.backbone.parameters()))
+        moments = OPTIMIZERS[self.recipe.optim.name].num_moments * parameters
         there = (self.run.checkpoint, self.run.best_weights)
         lies = sum(path.stat().st_size for path in there if path.exists())
         check_space(self.run.checkpoint, max(0, 2 * (weights + moments) + weights - lies))

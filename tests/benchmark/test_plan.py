@@ -13,7 +13,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_every_shipped_plan_loads_by_name_and_is_named_as_its_file() -> None:
-    assert set(shipped_plans()) == {"nih", "phantom"}
+    assert {"nih", "phantom"} <= set(shipped_plans())
     for name in shipped_plans():
         assert BenchmarkPlan.load(name).name == name
 

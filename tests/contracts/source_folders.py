@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from harness.data.readers import CHEXPERT_FINDINGS
+from harness.data.chexpert import FINDINGS
 
 SIZE_PX = 16
 Expected = dict[str, tuple[str, str, dict[str, bool | None]]]
@@ -43,7 +43,7 @@ def own_folder(root: Path) -> Expected:
 
 def chexpert(root: Path) -> Expected:
     """Two training films, one of them uncertain, a lateral one to be left out, and others."""
-    names = ("No Finding", *CHEXPERT_FINDINGS)
+    names = ("No Finding", *FINDINGS)
     header = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *names]
     films = {
         "train": [("patient00001", "view1_frontal", {"Edema": "1.0", "Fracture": "-1.0"}),

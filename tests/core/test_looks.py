@@ -15,7 +15,7 @@ from harness.core.looks import (
     record_looks,
 )
 from harness.core.provenance import git_state
-from harness.search.storage import Storage
+from harness.execution.storage import Storage
 
 
 def look(run: str = "dannynet-s0", **changes) -> Look:

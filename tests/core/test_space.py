@@ -299,7 +299,7 @@ search: {sampler: tp, grace_epoch: 3}
         "14: unknown key 'space.loss.alpha.lo' (did you mean 'low'?)",
         "15: space.augment.crop.choices: should have at least 1 item after validation, not 0",
         "16: space.augment.jitter needs a kind: float, log_float, int, log_int, choice",
-        "17: search.sampler: should be 'tpe', 'gp' or 'random', not 'tp'",
+        "17: search.sampler: should be 'tpe', 'gp' or 'random', not 'tp' (did you mean 'tpe'?)",
         "17: unknown key 'search.grace_epoch' (did you mean 'grace_epochs'?)",
     ]
 
@@ -317,7 +317,8 @@ search: {sampler: tp, grace_epoch: 3}
         ),
         (
             "loss.reduction: {kind: choice, choices: [mean, summ], default: mean}",
-            "space.loss.reduction.choices[1]: should be 'mean' or 'sum', not 'summ'",
+            "space.loss.reduction.choices[1]: should be 'mean' or 'sum', not 'summ' "
+            "(did you mean 'sum'?)",
         ),
         (
             "augment.crop: {kind: choice, choices: [true, 0], default: true}",
@@ -329,7 +330,8 @@ search: {sampler: tp, grace_epoch: 3}
         ),
         (
             "loss.gamma: {kind: float, low: 0, high: 4, default: 2, when: {loss.name: focl}}",
-            "space.loss.gamma.when.loss.name: should be 'bce' or 'focal', not 'focl'",
+            "space.loss.gamma.when.loss.name: should be 'bce' or 'focal', not 'focl' "
+            "(did you mean 'focal'?)",
         ),
         (
             "loss.gamma: {kind: float, low: 0, high: 4, default: 2, when: {loss.nam: focal}}",

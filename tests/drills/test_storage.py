@@ -3,9 +3,9 @@
 import shutil
 
 from harness.core.records import Outcome
-from harness.search.storage import Storage
+from harness.execution.storage import Storage
 from tests.drills.searches import SMALL, Search, check_mlflow, kill, wait_until
-from tests.search.conftest import s3_credentials, s3_server, s3_uri  # noqa: F401
+from tests.execution.conftest import s3_credentials, s3_server, s3_uri  # noqa: F401
 
 
 def test_a_search_through_s3_goes_on_with_nothing_left_here(toy_store, s3_uri, tmp_path):  # noqa: F811

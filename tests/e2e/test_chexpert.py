@@ -13,7 +13,8 @@ from harness.core.machine import Machine
 from harness.core.recipe import Recipe
 from harness.core.records import Evaluation
 from harness.core.run_dir import RunDirectory
-from harness.data.readers import CHEXPERT_FINDINGS, prepare
+from harness.data.chexpert import FINDINGS
+from harness.data.readers import prepare
 from harness.evaluation.figures import pr_figure, roc_figure, save_figure
 from harness.scoring import score_test
 from harness.trial import run_trial
@@ -27,7 +28,7 @@ NEVER_KNOWN = "Fracture"
 def make_chexpert(root: Path) -> None:
     """Noise; of four labels one is uncertain, and of `NEVER_KNOWN` all are."""
     rng = np.random.default_rng(0)
-    header = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *CHEXPERT_FINDINGS]
+    header = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *FINDINGS]
     number = 0
     for part, num_images in NUM_IMAGES.items():
         lines = [",".join(header)]
@@ -36,7 +37,7 @@ def make_chexpert(root: Path) -> None:
             image = f"{part}/patient{number:05}/study1/view1_frontal.jpg"
             (root / image).parent.mkdir(parents=True)
             Image.fromarray(rng.integers(0, 255, (PX, PX), np.uint8)).save(root / image)
-            cells = ["-1.0" if n == NEVER_KNOWN else rng.choice(CELLS) for n in CHEXPERT_FINDINGS]
+            cells = ["-1.0" if n == NEVER_KNOWN else rng.choice(CELLS) for n in FINDINGS]
             about = [f"CheXpert-v1.0-small/{image}", "Female", "50", "Frontal", "PA"]
             lines.append(",".join([*about, *cells]))
         (root / f"{part}.csv").write_text("\n".join(lines) + "\n")
@@ -88,7 +89,7 @@ def test_the_metrics_of_an_epoch_are_too(scored) -> None:
     )
     entropy = float(binary_cross_entropy(score, label))
     assert metrics["val/bce"] == pytest.approx(entropy, rel=1e-5)
-    assert metrics["val/loss"] == pytest.approx(len(CHEXPERT_FINDINGS) * entropy, rel=1e-5)
+    assert metrics["val/loss"] == pytest.approx(len(FINDINGS) * entropy, rel=1e-5)
     assert metrics["val/auroc_macro"] == run.record.val.macro["auroc"]
 
 

@@ -335,7 +335,7 @@ def test_more_than_any_node_has(mistake, search, searched, more):
 NO_CLUSTERS = """
 import sys
 from harness.core.errors import HarnessError
-from harness.search.ray_session import start_ray
+from harness.execution.ray_session import start_ray
 for address in sys.argv[1:]:
     try:
         start_ray(address)

@@ -10,7 +10,7 @@ from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.core.space import SearchSpace
 from harness.search.control import LEDGER_FILE
-from harness.search.search import SearchPlan, write_plan
+from harness.search.plan import SearchPlan, write_plan
 from harness.search.study import Study
 
 EPOCH_S = 90.0

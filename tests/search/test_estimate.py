@@ -5,9 +5,9 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.parameters import SearchSettings
+from harness.execution.pace import Pace
+from harness.execution.ray_session import Resources, start_ray
 from harness.search.estimate import Estimate, estimate, show_seconds
-from harness.search.ray_session import Resources, start_ray
-from harness.search.timed import Pace
 
 PACE = Pace(
     device="H200",
@@ -110,10 +110,10 @@ def estimate_with(recipe, store):
     )
 
 
-def test_the_node_that_will_train_is_measured(recipe, toy_store):
+def test_the_node_that_will_train_is_measured(toy_recipe, toy_store):
     start_ray(None)
-    found = estimate_with(recipe, toy_store)
+    found = estimate_with(toy_recipe, toy_store)
     assert found.num_epochs == 25
     assert found.trial_s > 25 * found.pace.epoch_s > 0
     with pytest.raises(HarnessError, match="the recipe belongs to the store 000000000000"):
-        estimate_with(recipe.with_values({"data.store": "0" * 64}), toy_store)
+        estimate_with(toy_recipe.with_values({"data.store": "0" * 64}), toy_store)

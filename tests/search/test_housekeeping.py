@@ -17,13 +17,17 @@ from harness.core.run_dir import RunDirectory
 from harness.search.housekeeping import (
     Housekeeper,
     Waste,
-    keep_best,
+    rank_of,
     remove,
-    standing_of,
     status_of,
 )
 
 SMALL_FILES = ("recipe.json", "metrics.jsonl", "thresholds.json", "predictions_val.npz")
+
+
+def keep_best(search_dir: Path, *, keep: int) -> list[Waste]:
+    """What a search does with what an earlier call has left."""
+    return Housekeeper(search_dir, keep=keep).tidy()
 
 
 def make_trial(
@@ -273,7 +277,7 @@ def test_weights_of_which_nothing_is_known_stay(tmp_path, spoil):
     assert holders(tmp_path) == [0, 1]
     Housekeeper(tmp_path, keep=1).ended(run)
     assert holders(tmp_path) == [0, 1]
-    assert standing_of(good) == (-0.9, good.path.name)
+    assert rank_of(good) == (-0.9, good.path.name)
     assert status_of(worse).outcome is Outcome.COMPLETED
 
 

@@ -5,8 +5,8 @@ import pytest
 from harness.core.records import Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
+from harness.execution.storage import Storage
 from harness.search.mirror import StoredWeights, fetch_trials
-from harness.search.storage import Storage
 
 HEAVY = ("best.safetensors", "last.ckpt")
 

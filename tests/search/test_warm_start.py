@@ -6,7 +6,7 @@ from harness.core.errors import HarnessError
 from harness.core.records import Outcome
 from harness.core.space import SearchSpace
 from harness.search.leaderboard import leaderboard
-from harness.search.search import check_plan, read_plan, write_plan
+from harness.search.plan import check_plan, read_plan, write_plan
 from harness.search.trial_source import TrialSource
 from harness.search.warm_start import NUM_POINTS, fit, warm_start
 from tests.search.made_search import SPACE, final_auroc, make_search

@@ -6,8 +6,8 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.data.phantom import make_phantom
-from harness.speed.measure import NUM_EPOCHS, NUM_IMAGES, SIZE_PX, Measurement, Work
-from harness.speed.search import CONTENDERS, as_speed, measure_apart
+from harness.speed.search import CONTENDERS, measure_apart, told
+from harness.speed.trivial_search import NUM_EPOCHS, NUM_IMAGES, SIZE_PX, Measurement, TrivialSearch
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ STOCK = OURS.model_copy(update={"actor_s": 140.0, "wall_s": 90.0, "rss_mb": {}})
 
 
 def test_the_rows_are_of_an_actors_time_and_of_the_wall():
-    speed = as_speed({"harness": OURS, "stock": STOCK})
+    speed = told({"harness": OURS, "stock": STOCK})
     actor, wall = speed.rows
     assert (actor.ours, actor.peer, actor.ratio, actor.goal) == (0.5, 6.0, 12.0, 10)
     assert (wall.ours, wall.peer) == (1.5, 4.0)
@@ -42,13 +42,13 @@ def test_only_ways_that_restart_workers_get_fewer_trials():
 
 def test_a_search_that_fails_is_told_with_its_reason(tmp_path):
     with pytest.raises(HarnessError, match=r"speed of harness: the search failed \(.*store"):
-        measure_apart("harness", Work(tmp_path / "harness", 1))
+        measure_apart("harness", TrivialSearch(tmp_path / "harness", 1))
 
 
 @pytest.mark.drill
 def test_a_trial_of_the_harness_costs_less_than_a_stock_one(folder):
-    ours = measure_apart("harness", Work(folder / "harness", 6))
-    stock = measure_apart("stock", Work(folder / "stock", 2))
+    ours = measure_apart("harness", TrivialSearch(folder / "harness", 6))
+    stock = measure_apart("stock", TrivialSearch(folder / "stock", 2))
     assert 0 < ours.actor_overhead_s < stock.actor_overhead_s
     assert (ours.num_trials, stock.num_trials) == (6, 2)
     assert 0 < ours.training_s < ours.wall_s * ours.num_slots

@@ -4,12 +4,12 @@ import pytest
 from ray.tune.search.sample import Categorical, Float, Integer
 
 from harness.core.parameters import Choice, FloatRange, IntRange
-from harness.speed.measure import Work
 from harness.speed.stock import _domain, param_space
+from harness.speed.trivial_search import TrivialSearch
 
 
 def test_every_parameter_is_given_to_ray(tmp_path):
-    space = Work(tmp_path, 1).space
+    space = TrivialSearch(tmp_path, 1).space
     given = param_space(space)
     assert set(given) == set(space.space)
     for path, parameter in space.space.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from harness.bundle.bundle import Bundle
 from harness.core.predictions import Predictions
@@ -15,6 +16,7 @@ from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.thresholds import tune_thresholds
+from harness.tracking import store_uri
 
 FINDINGS = ("Atelectasis", "Cardiomegaly", "Hernia")
 PROVENANCE = Provenance(
@@ -38,6 +40,11 @@ def results(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatc
     folder.mkdir()
     shutil.copyfile(empty_database, folder / "mlflow.db")
     return folder
+
+
+@pytest.fixture
+def client(results: Path) -> MlflowClient:
+    return MlflowClient(store_uri(results))
 
 
 @pytest.fixture

@@ -8,14 +8,9 @@ from mlflow import MlflowClient
 from harness.core.errors import HarnessError
 from harness.core.records import EpochReport, Outcome, Status
 from harness.core.run import Run
-from harness.tracking import Tracker, close_stale, find_stale, store_uri
+from harness.tracking import Tracker, close_stale, find_stale
 
 MakeRun = Callable[..., Run]
-
-
-@pytest.fixture
-def client(results: Path) -> MlflowClient:
-    return MlflowClient(store_uri(results))
 
 
 @pytest.fixture

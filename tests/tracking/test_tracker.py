@@ -1,56 +1,24 @@
-import json
-import logging
+"""What MLflow shows of runs, searches and benchmarks while they go on and when they have ended."""
+
 import shutil
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from harness.core.records import EpochReport, FailureReason, Outcome, Status
-from harness.core.run import Run
-from harness.core.run_dir import RunDirectory
+from harness.core.records import FailureReason, Outcome, Status
 from harness.tracking import Tracker, store_uri
 from harness.tracking.contents import params_of
-
-MakeRun = Callable[..., Run]
-Train = Callable[..., Status]
-COMPLETED = Status(outcome=Outcome.COMPLETED)
-
-
-@pytest.fixture
-def client(results: Path) -> MlflowClient:
-    return MlflowClient(store_uri(results))
-
-
-def report_of(epoch: int, score: float) -> EpochReport:
-    metrics = {"train/loss": 1 / epoch, "val/auroc_macro": score, "best/auroc_macro": score}
-    return EpochReport(epoch=epoch, metrics=metrics)
-
-
-def runs_of(client: MlflowClient, name: str = "t0000-aaaaaa") -> list:
-    [experiment] = [found for found in client.search_experiments() if found.name == "harness"]
-    return client.search_runs([experiment.experiment_id], f"tags.harness.run = '{name}'")
-
-
-def parents_of(client: MlflowClient, kind: str = "search") -> list:
-    [experiment] = [found for found in client.search_experiments() if found.name == "harness"]
-    return client.search_runs([experiment.experiment_id], f"tags.harness.kind = '{kind}'")
-
-
-def steps_of(client: MlflowClient, mlflow_id: str, metric: str = "val/auroc_macro") -> list[int]:
-    return [point.step for point in client.get_metric_history(mlflow_id, metric)]
-
-
-def live_course(tracker: Tracker, run: Run, train: Train, scores: tuple[float, ...]) -> None:
-    tracker.on_start(run)
-    for epoch, score in enumerate(scores, start=1):
-        tracker.on_epoch(run, report_of(epoch, score))
-    tracker.on_end(run, train(run, scores, with_predictions=True))
-    assert tracker.flush()
+from tests.tracking.conftest import epoch_report
+from tests.tracking.told import (
+    COMPLETED,
+    MakeRun,
+    Train,
+    live_course,
+    parents_of,
+    runs_of,
+    steps_of,
+)
 
 
 def test_a_run_is_shown_with_all_that_its_directory_holds(
@@ -119,13 +87,13 @@ def test_a_restarted_driver_continues_the_same_runs(
     killed.group("dannynet", "search")
     killed.on_start(run)
     for epoch in (1, 2, 3):
-        killed.on_epoch(run, report_of(epoch, 0.6))
+        killed.on_epoch(run, epoch_report(epoch, 0.6))
     killed.flush()
     restarted = Tracker.open(results)
     restarted.group("dannynet", "search")
     restarted.on_start(run)
     for epoch in (3, 4):  # the last checkpoint was of epoch 2
-        restarted.on_epoch(run, report_of(epoch, 0.6))
+        restarted.on_epoch(run, epoch_report(epoch, 0.6))
     restarted.on_end(run, train(run, (0.6,) * 4))
     restarted.flush()
     [parent], [child] = parents_of(client), runs_of(client)
@@ -193,7 +161,7 @@ def test_a_cancelled_run_that_goes_on_is_running_and_then_finished(
 ) -> None:
     tracker, run = Tracker.open(results), make_run()
     tracker.on_start(run)
-    tracker.on_epoch(run, report_of(1, 0.6))
+    tracker.on_epoch(run, epoch_report(1, 0.6))
     tracker.on_end(run, Status(outcome=Outcome.CANCELLED, message="interrupted"))
     tracker.flush()
     tracker.on_start(run)
@@ -206,104 +174,6 @@ def test_a_cancelled_run_that_goes_on_is_running_and_then_finished(
     [child] = runs_of(client)
     assert child.info.status == "FINISHED"
     assert steps_of(client, child.info.run_id) == [1, 2]
-
-
-@pytest.mark.parametrize(
-    ("written", "status", "outcome"),
-    [
-        (Outcome.RUNNING, "KILLED", "preempted"),
-        (None, "KILLED", "preempted"),
-        (Outcome.PREEMPTED, "KILLED", "preempted"),
-        (Outcome.PRUNED, "FINISHED", "pruned"),
-        (Outcome.COMPLETED, "FINISHED", "completed"),
-        (Outcome.FAILED, "FAILED", "failed"),
-    ],
-)
-def test_at_the_start_of_a_job_runs_are_closed_by_their_directories(
-    results: Path,
-    client: MlflowClient,
-    make_run: MakeRun,
-    *,
-    written: Outcome | None,
-    status: str,
-    outcome: str,
-) -> None:
-    run, other = make_run(), make_run(group="chexnet")
-    killed = Tracker.open(results)
-    for started in (run, other):
-        killed.on_start(started)
-    killed.flush()
-    run.directory.append_epoch(report_of(1, 0.6))
-    if written:
-        run.directory.set_status(Status(outcome=written, message="as written"))
-    Tracker.open(results).group("dannynet", "search")
-    closed = {found.data.tags["harness.group"]: found for found in runs_of(client)}
-    assert closed["dannynet"].info.status == status
-    assert closed["dannynet"].data.tags["harness.outcome"] == outcome
-    is_told = written not in (None, Outcome.RUNNING)
-    message = "as written" if is_told else "the process that trained it ended"
-    assert closed["dannynet"].data.tags["harness.message"] == message
-    assert json.loads(closed["dannynet"].data.tags["harness.values"]) == run.values
-    assert steps_of(client, closed["dannynet"].info.run_id) == [1]
-    assert closed["chexnet"].info.status == "RUNNING"
-
-
-def test_a_run_whose_folder_is_gone_is_closed_as_cancelled(
-    results: Path, client: MlflowClient, make_run: MakeRun
-) -> None:
-    run, killed = make_run(), Tracker.open(results)
-    killed.on_start(run)
-    killed.flush()
-    shutil.rmtree(run.directory.path)
-    Tracker.open(results).group("dannynet", "search")
-    [child] = runs_of(client)
-    assert child.info.status == "KILLED"
-    assert child.data.tags["harness.outcome"] == "cancelled"
-    assert child.data.tags["harness.message"] == f"{run.directory.path} is gone"
-
-
-def test_after_a_crash_and_a_resume_there_is_one_of_each_and_none_is_running(
-    results: Path, client: MlflowClient, make_run: MakeRun, train: Train
-) -> None:
-    ended, cut, waiting = (make_run(f"t000{n}-a", lr=1e-3 / (1 + n)) for n in range(3))
-    killed = Tracker.open(results)
-    killed.group("dannynet", "search")
-    live_course(killed, ended, train, (0.6, 0.7))
-    killed.on_start(cut)
-    for epoch in (1, 2, 3):  # the last checkpoint is of epoch 2
-        killed.on_epoch(cut, report_of(epoch, 0.6))
-    killed.flush()
-    killed.on_epoch(cut, report_of(4, 0.6))  # never written: the driver dies
-
-    resumed = Tracker.open(results)
-    resumed.group("dannynet", "search")
-    resumed.sync(ended)
-    resumed.on_start(cut)
-    for epoch in (3, 4, 5):
-        resumed.on_epoch(cut, report_of(epoch, 0.6))
-    resumed.on_end(cut, train(cut, (0.6,) * 5))
-    live_course(resumed, waiting, train, (0.5,))
-    resumed.end_group("dannynet", COMPLETED, [])
-    [parent] = parents_of(client)
-    assert parent.info.status == "FINISHED"
-    for run, num_epochs in ((ended, 2), (cut, 5), (waiting, 1)):
-        [child] = runs_of(client, run.name)
-        assert child.info.status == "FINISHED"
-        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        for metric in ("val/auroc_macro", "epoch", "train/loss"):
-            assert steps_of(client, child.info.run_id, metric) == list(range(1, num_epochs + 1))
-
-
-def test_a_run_that_the_end_of_a_group_finds_running_is_closed(
-    results: Path, client: MlflowClient, make_run: MakeRun
-) -> None:
-    tracker, run = Tracker.open(results), make_run()
-    tracker.group("dannynet", "search")
-    tracker.on_start(run)
-    tracker.end_group("dannynet", Status(outcome=Outcome.PREEMPTED), [])
-    [parent], [child] = parents_of(client), runs_of(client)
-    assert (parent.info.status, child.info.status) == ("KILLED", "KILLED")
-    assert child.data.tags["harness.outcome"] == "preempted"
 
 
 def test_a_failed_run_that_is_tried_again_is_the_same_run_with_a_new_end(
@@ -400,209 +270,3 @@ def test_a_group_parameter_that_changed_keeps_its_first_value(
     [parent] = parents_of(client)
     assert parent.data.params == {"trials": "60", "seed": "1"}
     assert caplog.records == []
-
-
-class Breakage:
-    """Makes every write of metrics (or to `table`) fail, for as long as it is entered."""
-
-    def __init__(self, results: Path, table: str = "latest_metrics") -> None:
-        self.path, self.table = results / "mlflow.db", table
-
-    def _rename(self, old: str, new: str) -> None:
-        with closing(sqlite3.connect(self.path)) as database:
-            database.execute(f"ALTER TABLE {old} RENAME TO {new}")
-
-    def __enter__(self) -> None:
-        self._rename(self.table, f"{self.table}_away")
-
-    def __exit__(self, *_: object) -> None:
-        self._rename(f"{self.table}_away", self.table)
-
-
-def test_a_search_survives_a_broken_mlflow_and_catches_up(
-    results: Path,
-    client: MlflowClient,
-    make_run: MakeRun,
-    train: Train,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    tracker, run, other = Tracker.open(results), make_run(), make_run("t0001-b")
-    tracker.group("dannynet", "search")
-    tracker.on_start(run)
-    tracker.on_epoch(run, report_of(1, 0.6))
-    tracker.flush()
-    with caplog.at_level(logging.WARNING), Breakage(results):
-        for epoch in (2, 3):
-            tracker.on_epoch(run, report_of(epoch, 0.6))
-            tracker.flush()
-        tracker.on_end(run, train(run, (0.6, 0.6, 0.6)))
-        tracker.on_start(other)
-        tracker.on_end(other, train(other, (0.5,)))
-        tracker.flush()
-        assert {missed.name for missed in tracker.unsynced} == {run.name, other.name}
-    [warning] = [record for record in caplog.records if record.name.startswith("harness")]
-    assert "the runs go on" in warning.message
-    tracker.end_group("dannynet", COMPLETED, [])
-    [child], [late] = runs_of(client), runs_of(client, "t0001-b")
-    assert steps_of(client, child.info.run_id) == [1, 2, 3]
-    assert (child.info.status, late.info.status) == ("FINISHED", "FINISHED")
-    assert late.data.params == params_of(other.recipe)
-    assert tracker.unsynced == []
-
-
-def test_a_group_that_could_not_be_opened_is_opened_later_without_a_false_alarm(
-    results: Path,
-    client: MlflowClient,
-    make_run: MakeRun,
-    train: Train,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    tracker = Tracker.open(results)
-    with Breakage(results, "tags"):
-        tracker.group("dannynet", "search", params={"trials": 2})
-    live_course(tracker, make_run(), train, (0.6,))
-    tracker.end_group("dannynet", COMPLETED, [])
-    [warning] = caplog.messages
-    assert warning.endswith("no such table: tags; the runs go on")
-    [parent], [child] = parents_of(client), runs_of(client)
-    assert parent.data.params == {"trials": "2"}
-    assert parent.info.status == "FINISHED"
-    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
-
-
-def test_what_stays_missing_is_told_at_the_end_and_logged_by_the_next_driver(
-    results: Path,
-    client: MlflowClient,
-    make_run: MakeRun,
-    train: Train,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    tracker, run = Tracker.open(results), make_run()
-    tracker.group("dannynet", "search")
-    tracker.on_start(run)
-    (results / "mlartifacts").write_text("a file where the artifacts should be")
-    tracker.on_end(run, train(run, (0.6, 0.7)))
-    tracker.end_group("dannynet", COMPLETED, [])
-    assert "lacks parts of dannynet and of 1 run(s)" in caplog.text
-    [child] = runs_of(client)
-    assert child.info.status == "FINISHED"  # the status does not wait for the artifacts
-    (results / "mlartifacts").unlink()
-    again = Tracker.open(results)
-    again.sync(run)
-    again.flush()
-    [child] = runs_of(client)
-    assert {item.path for item in client.list_artifacts(child.info.run_id)} >= {"record.json"}
-    for metric in ("val/auroc/Cardiomegaly", "best/epoch"):
-        assert steps_of(client, child.info.run_id, metric) == [2]
-
-
-def test_a_run_that_is_trained_is_shown_even_if_it_was_deleted(
-    results: Path, client: MlflowClient, make_run: MakeRun, train: Train
-) -> None:
-    tracker, run = Tracker.open(results), make_run()
-    tracker.group("dannynet", "search")
-    tracker.on_start(run)
-    tracker.flush()
-    [deleted] = runs_of(client)
-    client.delete_run(deleted.info.run_id)
-    tracker.on_epoch(run, report_of(1, 0.6))
-    tracker.flush()
-    tracker.on_end(run, train(run, (0.6, 0.7)))
-    tracker.end_group("dannynet", COMPLETED, [])
-    [child] = runs_of(client)
-    assert child.info.run_id != deleted.info.run_id
-    assert steps_of(client, child.info.run_id) == [1, 2]
-
-
-def test_an_ended_run_that_somebody_deleted_stays_deleted_until_it_is_restored(
-    results: Path,
-    client: MlflowClient,
-    make_run: MakeRun,
-    train: Train,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    run = make_run()
-    live_course(Tracker.open(results), run, train, (0.6, 0.7))
-    [made] = runs_of(client)
-    client.delete_run(made.info.run_id)
-    finish_again(results, run)
-    assert runs_of(client) == []
-    assert "1 run(s) of dannynet were deleted there and stay so" in caplog.text
-    caplog.clear()
-    client.restore_run(made.info.run_id)
-    finish_again(results, run)
-    [restored] = runs_of(client)
-    assert restored.info.run_id == made.info.run_id
-    assert caplog.text == ""
-
-
-def test_a_deleted_parent_is_made_again_and_takes_its_runs(
-    results: Path, client: MlflowClient, make_run: MakeRun, train: Train
-) -> None:
-    run = make_run()
-    live_course(Tracker.open(results), run, train, (0.6, 0.7))
-    [deleted] = parents_of(client)
-    client.delete_run(deleted.info.run_id)
-    finish_again(results, run)
-    [parent], [child] = parents_of(client), runs_of(client)
-    assert parent.info.run_id != deleted.info.run_id
-    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
-    assert steps_of(client, child.info.run_id) == [1, 2]
-
-
-def finish_again(results: Path, run: Run) -> None:
-    """What the command of a finished search does when it is run again."""
-    tracker = Tracker.open(results)
-    tracker.group(run.group, "search")
-    tracker.sync(run)
-    tracker.end_group(run.group, COMPLETED, [])
-
-
-def test_a_damaged_run_directory_is_named_and_holds_up_nothing(
-    results: Path,
-    client: MlflowClient,
-    make_run: MakeRun,
-    train: Train,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    tracker, bad, good = Tracker.open(results), make_run(), make_run("t0001-b")
-    train(bad, (0.6,))
-    (bad.directory.path / "record.json").write_text("{")
-    tracker.group("dannynet", "search")
-    tracker.sync(bad)
-    live_course(tracker, good, train, (0.6,))
-    assert str(bad.directory.path / "record.json") in caplog.text
-    assert runs_of(client, "t0001-b")[0].info.status == "FINISHED"
-    tracker.end_group("dannynet", COMPLETED, [])
-    assert {run.info.status for run in runs_of(client)} <= {"FINISHED", "KILLED"}
-
-
-def test_results_that_were_moved_are_continued(
-    results: Path, make_run: MakeRun, train: Train, tmp_path: Path
-) -> None:
-    run = make_run()
-    live_course(Tracker.open(results), run, train, (0.6, 0.7))
-    moved = tmp_path / "moved"
-    results.rename(moved)
-    there = RunDirectory(moved / run.directory.path.relative_to(results))
-    finish_again(moved, replace(run, directory=there))
-    client = MlflowClient(store_uri(moved))
-    [child] = runs_of(client)
-    assert child.data.tags["harness.directory"] == str(there.path)
-    assert steps_of(client, child.info.run_id) == [1, 2]
-
-
-def test_two_results_folders_in_one_store_do_not_mix(
-    results: Path, make_run: MakeRun, train: Train, tmp_path: Path, empty_database: Path
-) -> None:
-    shared = f"sqlite:///{tmp_path}/shared.db"
-    shutil.copyfile(empty_database, tmp_path / "shared.db")
-    run, client = make_run(), MlflowClient(shared)
-    for folder in (results, tmp_path / "of another lab"):
-        for _ in range(2):
-            tracker = Tracker.open(folder, shared)
-            tracker.group("dannynet", "search")
-            tracker.on_start(run)
-            tracker.end_group("dannynet", COMPLETED, [])
-    assert len(parents_of(client)) == 2
-    assert len(runs_of(client)) == 2

@@ -16,7 +16,6 @@ from harness.benchmark.forms.markdown import as_markdown
 from harness.benchmark.forms.methods import as_methods
 from harness.benchmark.forms.report import report_of
 from harness.benchmark.forms.tables import (
-    SHOWN,
     Cell,
     compared,
     difference,
@@ -24,6 +23,7 @@ from harness.benchmark.forms.tables import (
     plain,
     seeds_of,
 )
+from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import Results, Row
 from harness.core.errors import HarnessError
 from harness.core.files import read_json, write_json, write_text
@@ -81,7 +81,7 @@ def read_results(path: Path) -> Results:
 
 def summary_rows(results: Results) -> tuple[list[str], list[list[str]]]:
     """Headers and rows of the few columns that fit a terminal."""
-    headers = ["Row", "Seeds", *(SHOWN[name].title for name in TERMINAL), "AUROC vs best"]
+    headers = ["Row", "Seeds", *(METRIC_INFO[name].title for name in TERMINAL), "AUROC vs best"]
     return headers, [
         [plain(row.label), seeds_of(row), *(_figure(results, row, name) for name in TERMINAL),
          _standing(results, row)]

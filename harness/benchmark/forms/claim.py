@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from harness.benchmark.forms import methods
 from harness.benchmark.forms.comparison import headline
 from harness.benchmark.forms.markdown import as_table
-from harness.benchmark.forms.tables import SHOWN, Table, listed, plural, words
+from harness.benchmark.forms.tables import Table, listed, plural, words
+from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import Results
+from harness.core.findings import readable
 
 TO_AUTHORS = "to be answered by the authors"
 Answer = Callable[[Results], str]
@@ -96,7 +98,7 @@ def _choice(results: Results) -> str:
 
 
 def _metrics(results: Results) -> str:
-    measured = [title.title for name, title in SHOWN.items() if _is_measured(results, name)]
+    measured = [title.title for name, title in METRIC_INFO.items() if _is_measured(results, name)]
     return f"{listed(measured)}. {methods.metrics(results)}" if measured else ""
 
 
@@ -106,19 +108,17 @@ def _is_measured(results: Results, metric: str) -> bool:
 
 def _flow(results: Results) -> str:
     facts = results.caption
-    parts = [
-        f"test: {plural(facts.num_images, 'image')}" if facts.num_images is not None else "",
-        f"test: {plural(facts.num_patients, 'patient')}" if facts.num_patients is not None else "",
-        f"validation: {plural(facts.num_val_patients, 'patient')}"
-        if facts.num_val_patients is not None
-        else "",
-    ]
-    known = [part for part in parts if part]
+    counts = (
+        ("test", facts.num_images, "image"),
+        ("test", facts.num_patients, "patient"),
+        ("validation", facts.num_val_patients, "patient"),
+    )
+    known = [f"{part}: {plural(count, noun)}" for part, count, noun in counts if count is not None]
     return f"{'; '.join(known)}." if known else ""
 
 
 def _positives(results: Results) -> str:
-    known = [f"{name.replace('_', ' ')} {n:,}" for name, n in results.num_positives.items()]
+    known = [f"{readable(name)} {n:,}" for name, n in results.num_positives.items()]
     return f"Test images with each finding: {', '.join(known)}." if known else ""
 
 

@@ -100,29 +100,29 @@ def read_csv(path: Path) -> tuple[Line, ...]:
 def lines_of(results: Results) -> Iterator[Line]:
     """Every figure in the order of the rows; what has no figure has no line."""
     for row in results.rows:
-        place = Place(results.name, row.label, results.num_positives, results.num_unknown)
-        yield from place.lines("figure", row.figures)
-        yield from place.lines("difference", row.differences)
-        yield from _thresholds(place, row)
+        about = About(results.name, row.label, results.num_positives, results.num_unknown)
+        yield from about.lines("figure", row.figures)
+        yield from about.lines("difference", row.differences)
+        yield from _thresholds(about, row)
         if row.calibration:
-            yield from place.lines("before_scaling", {MACRO: row.calibration.before})
-            yield from place.lines("after_scaling", {MACRO: row.calibration.after})
-        yield from _subgroups(place, row)
+            yield from about.lines("before_scaling", {MACRO: row.calibration.before})
+            yield from about.lines("after_scaling", {MACRO: row.calibration.after})
+        yield from _subgroups(about, row)
         if row.localisation:
-            boxed = replace(place, num_positives=row.localisation.num_sights)
+            boxed = replace(about, num_positives=row.localisation.num_sights)
             yield from boxed.lines("localisation", row.localisation.figures)
             yield from boxed.lines("localisation_gain", row.localisation.gains)
     for published in results.published:
-        place = Place(results.name, published.label, {}, {})
+        about = About(results.name, published.label, {}, {})
         figures = {
             scope: {metric: Estimate(value=value) for metric, value in metrics.items()}
             for scope, metrics in published.figures.items()
         }
-        yield from place.lines("published", figures)
+        yield from about.lines("published", figures)
 
 
 @dataclass(frozen=True)
-class Place:
+class About:
     """Where figures stand that have all but the part, the scope and the metric in common."""
 
     comparison: str
@@ -133,6 +133,7 @@ class Place:
     group: str = ""
 
     def lines(self, part: Part, figures: Figures) -> Iterator[Line]:
+        """A line for each figure of a part."""
         for scope, metrics in figures.items():
             for metric, figure in metrics.items():
                 yield Line(
@@ -149,11 +150,11 @@ class Place:
                 )
 
 
-def _thresholds(place: Place, row: Row) -> Iterator[Line]:
+def _thresholds(about: About, row: Row) -> Iterator[Line]:
     """Mean, interval and each seed of the frozen thresholds, and the oracle's beside them."""
     for finding, threshold in row.thresholds.items():
         val = replace(
-            place,
+            about,
             num_positives={finding: threshold.num_positives},
             num_unknown={finding: threshold.num_unknown} if threshold.num_unknown else {},
         )
@@ -165,13 +166,13 @@ def _thresholds(place: Place, row: Row) -> Iterator[Line]:
             yield from val.lines("threshold", {finding: {"threshold": frozen}})
         if threshold.oracle is not None:
             oracle = Estimate(value=threshold.oracle)
-            yield from place.lines("oracle_threshold", {finding: {"threshold": oracle}})
+            yield from about.lines("oracle_threshold", {finding: {"threshold": oracle}})
 
 
-def _subgroups(place: Place, row: Row) -> Iterator[Line]:
+def _subgroups(about: About, row: Row) -> Iterator[Line]:
     for each in row.subgroups:
         inside = replace(
-            place,
+            about,
             num_positives=each.num_positives,
             num_unknown=each.num_unknown,
             attribute=each.attribute,

@@ -5,9 +5,7 @@ from string import ascii_lowercase
 from harness.benchmark.estimates import MACRO, Metric, Scope
 from harness.benchmark.forms.tables import (
     MINUS,
-    ORACLE,
     PERCENT,
-    SHOWN,
     Cell,
     Table,
     compared,
@@ -21,6 +19,7 @@ from harness.benchmark.forms.tables import (
     seeds_of,
     words,
 )
+from harness.benchmark.metric_info import METRIC_INFO, ORACLE
 from harness.benchmark.results import Results, Row
 
 MAIN: tuple[Metric, ...] = ("auroc", "auprc", "f1", "f1_at_half", ORACLE, "brier", "ece")
@@ -85,7 +84,7 @@ def operating_table(results: Results) -> Table:
 
 def header(metric: Metric) -> str:
     """The name of a metric and which way it is better."""
-    measure = SHOWN[metric]
+    measure = METRIC_INFO[metric]
     return (
         f"{HEADERS.get(metric, measure.title)}{NO_BREAK}{'↓' if measure.is_lower_better else '↑'}"
     )
@@ -118,7 +117,9 @@ def difference_table(results: Results) -> Table:
     )
     units = f"{results.unit}s"
     headers = [
-        text for metric in metrics for text in (f"{SHOWN[metric].title} {MINUS} best", "p (Holm)")
+        text
+        for metric in metrics
+        for text in (f"{METRIC_INFO[metric].title} {MINUS} best", "p (Holm)")
     ]
     return Table(
         key="differences",
@@ -166,7 +167,7 @@ def finding_table(results: Results, metric: Metric) -> Table:
         cells = (compared(results, row, metric, scope=scope, has_sd=False) for row in results.rows)
         return (name, *counts, *cells)
 
-    measure, images = SHOWN[metric], images_of_findings(results)
+    measure, images = METRIC_INFO[metric], images_of_findings(results)
     titles = ("Positives", "Images") if images else ("Positives",)
     return Table(
         key=metric,

@@ -53,6 +53,7 @@ def as_html(report: Report, *, figures: Mapping[str, str]) -> str:
 
 
 def escape(text: str) -> str:
+    """Plain text that HTML shows as it is."""
     return html.escape(text)
 
 

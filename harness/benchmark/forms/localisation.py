@@ -8,15 +8,14 @@ from harness.benchmark.estimates import (
     Localisation,
     Scope,
 )
-from harness.benchmark.forms.subgroups import excludes_0
 from harness.benchmark.forms.tables import (
-    EXCLUDES_0,
     PERCENT,
     Cell,
     Table,
     count,
     estimate,
     finding_name,
+    gap,
     number,
     plain,
     plural,
@@ -58,17 +57,10 @@ def finding_lines(found: Localisation) -> Iterator[tuple[Scope, tuple[Cell, ...]
                 estimate(figures[POINTING]),
                 words(number(figures[CHANCE].value)),
                 words(number(figures[CENTRE].value)),
-                gain_cell(gains[CHANCE]),
-                gain_cell(gains[CENTRE]),
+                gap(gains[CHANCE]),
+                gap(gains[CENTRE]),
             ),
         )
-
-
-def gain_cell(gain: Estimate | None) -> Cell:
-    """A difference with its interval, marked where that excludes 0."""
-    cell = estimate(gain, has_sd=False, is_signed=True)
-    marks = (EXCLUDES_0,) if gain and excludes_0(gain) else ()
-    return Cell(text=cell.text, interval=cell.interval, marks=marks, order=cell.order)
 
 
 def about(found: Localisation) -> str:
@@ -113,7 +105,7 @@ def _gain_table(rows: list[Row], blind: str) -> Table:
     first = _first(rows)
 
     def cells(scope: Scope) -> tuple[Cell, ...]:
-        return tuple(gain_cell(_of(row).gains.get(scope, {}).get(blind)) for row in rows)
+        return tuple(gap(_of(row).gains.get(scope, {}).get(blind)) for row in rows)
 
     return Table(
         key=f"pointing-{blind}",

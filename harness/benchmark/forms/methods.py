@@ -22,15 +22,8 @@ from harness.benchmark.forms.tables import (
 )
 from harness.benchmark.results import Results
 from harness.core.recipe import Recipe
+from harness.evaluation.thresholds import aim_of
 from harness.search.history import SearchHistory
-
-RULES: dict[str, str] = {
-    "f1_shrunk": "the highest F1; where positives are few, the ratio of called to positive images "
-    "is shrunk towards that of the other findings",
-    "f1": "the highest F1",
-    "youden": "the highest sum of sensitivity and specificity (Youden 1950)",
-    "sensitivity_90": "a sensitivity of at least 90 %",
-}
 
 
 def as_methods(results: Results) -> str:
@@ -195,8 +188,7 @@ def thresholds(results: Results) -> str:
     rule = results.caption.threshold_rule
     if rule is None:
         return ""
-    aim = RULES.get(rule)
-    meaning = f" ({aim})" if aim else ""
+    meaning = f" ({aim})" if (aim := aim_of(rule)) else ""
     return (
         f"For each finding and run a threshold was chosen on validation by the rule "
         f"{plain(rule)}{meaning}, frozen, and applied to test; figures at thresholds tuned on test "

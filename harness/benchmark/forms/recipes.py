@@ -2,7 +2,7 @@
 
 from harness.benchmark.forms.tables import listed, number, plain, plural, value_of
 from harness.benchmark.results import Row
-from harness.core.recipe import Recipe
+from harness.core.recipe import LossRecipe, Recipe
 
 NOT_METHOD = ("seed", "data.store")
 
@@ -45,12 +45,14 @@ def in_full(recipe: Recipe, row: Row) -> str:
 
 def _loss(recipe: Recipe) -> str:
     loss = recipe.loss
-    if loss.name == "bce":
-        return f"binary cross-entropy ({loss.reduction} over findings)"
-    return (
-        f"focal loss (gamma {value_of(loss.gamma)}, alpha {value_of(loss.alpha)}, "
-        f"{loss.reduction} over findings)"
-    )
+    name = {"bce": "binary cross-entropy", "focal": "focal loss"}.get(loss.name, loss.name)
+    told = {
+        leaf: getattr(loss, leaf)
+        for leaf in ("gamma", "alpha")
+        if loss.name == "focal" or getattr(loss, leaf) != getattr(LossRecipe(), leaf)
+    }  # another loss may not read them
+    settings = "".join(f"{leaf} {value_of(value)}, " for leaf, value in told.items())
+    return f"{name} ({settings}{loss.reduction} over findings)"
 
 
 def _schedule(recipe: Recipe) -> str:

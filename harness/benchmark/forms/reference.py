@@ -10,7 +10,6 @@ from harness.benchmark.forms.tables import (
     FINE_DECIMALS,
     MINUS,
     PERCENT,
-    SHOWN,
     Cell,
     Table,
     count,
@@ -21,6 +20,7 @@ from harness.benchmark.forms.tables import (
     plain,
     words,
 )
+from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import PublishedRow, Results, Row
 
 NO_FLAG = "none"
@@ -31,13 +31,13 @@ def published_tables(results: Results) -> tuple[Table, ...]:
     if not results.published:
         return ()
     metrics = [
-        m for m in SHOWN if any(m in row.figures.get(MACRO, {}) for row in results.published)
+        m for m in METRIC_INFO if any(m in row.figures.get(MACRO, {}) for row in results.published)
     ]
     macro = Table(
         key="published",
         title="Macro means as published",
         headers=("Published row", "Split", "Flags", "Source",
-                 *(SHOWN[metric].title for metric in metrics)),
+                 *(METRIC_INFO[metric].title for metric in metrics)),
         rows=tuple(
             (
                 words(row.label), words(row.split), words("; ".join(row.flags) or NO_FLAG),
@@ -92,7 +92,7 @@ def reproduction_tables(results: Results) -> tuple[Table, ...]:
     ours = reproducing_row(results)
     if published is None or ours is None:
         return ()
-    metrics = [metric for metric in SHOWN if _has(published, metric) and _has(ours, metric)]
+    metrics = [metric for metric in METRIC_INFO if _has(published, metric) and _has(ours, metric)]
     return tuple(_side_by_side(results, published, ours, metric) for metric in metrics)
 
 
@@ -121,7 +121,7 @@ def _side_by_side(results: Results, published: PublishedRow, ours: Row, metric: 
             *_agreement(theirs.order, value),
         )
 
-    measure, flags = SHOWN[metric], plain("; ".join(published.flags))
+    measure, flags = METRIC_INFO[metric], plain("; ".join(published.flags))
     return Table(
         key=f"reproduction-{metric}",
         title=f"Reproduction of {plain(published.label)}: {measure.title}",

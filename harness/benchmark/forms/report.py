@@ -26,7 +26,6 @@ from harness.benchmark.forms.subgroups import subgroup_tables
 from harness.benchmark.forms.tables import (
     GAP,
     PERCENT,
-    SHOWN,
     Table,
     listed,
     plain,
@@ -34,6 +33,7 @@ from harness.benchmark.forms.tables import (
     short_hash,
     words,
 )
+from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import Results
 
 SYNTHETIC = "SYNTHETIC DATA: these figures say nothing about X-rays."
@@ -75,6 +75,7 @@ class Report:
 
     @property
     def tables(self) -> tuple[Table, ...]:
+        """Of all sections, in their order."""
         return tuple(table for section in self.sections for table in section.tables)
 
 
@@ -188,7 +189,7 @@ def _gap_table(results: Results) -> Table | None:
 
 
 def _measure_table() -> Table:
-    meanings = {measure.title: measure.definition for measure in SHOWN.values()}
+    meanings = {measure.title: measure.definition for measure in METRIC_INFO.values()}
     meanings |= {
         "Macro": "unweighted mean over the findings that have the figure",
         "SD": "sample standard deviation (n − 1) over training seeds; not an interval, since all "

@@ -10,17 +10,17 @@ from harness.benchmark.estimates import (
     Subgroup,
 )
 from harness.benchmark.forms.tables import (
-    EXCLUDES_0,
     PERCENT,
-    SHOWN,
     Cell,
     Table,
     count,
     estimate,
     finding_name,
+    gap,
     plain,
     words,
 )
+from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import Results, Row
 
 GAP_METRICS: tuple[Metric, ...] = ("auroc", "sensitivity", "specificity")
@@ -33,7 +33,9 @@ def subgroup_tables(results: Results) -> tuple[Table, ...]:
         return ()
     value = _group_table(results, "auroc", key="subgroups", title="AUROC", is_gap=False)
     gaps = (
-        _group_table(results, metric, key=f"gap-{metric}", title=SHOWN[metric].title, is_gap=True)
+        _group_table(
+            results, metric, key=f"gap-{metric}", title=METRIC_INFO[metric].title, is_gap=True
+        )
         for metric in GAP_METRICS
     )
     return (value, *gaps, *_finding_gaps(results))
@@ -63,7 +65,7 @@ def _group_table(results: Results, metric: Metric, *, key: str, title: str, is_g
 
 
 def _gap_note(metric: Metric) -> str:
-    name, at = SHOWN[metric].title, ""
+    name, at = METRIC_INFO[metric].title, ""
     if metric != "auroc":
         name, at = name.lower(), " at the frozen thresholds"
     return (
@@ -78,24 +80,14 @@ def _group_cell(row: Row, group: tuple[str, str], metric: Metric, *, is_gap: boo
     if found is None:
         return Cell()
     if is_gap:
-        return _gap_cell(found.gaps.get(MACRO, {}).get(metric))
+        return gap(found.gaps.get(MACRO, {}).get(metric))
     return estimate(found.figures.get(MACRO, {}).get(metric), has_sd=False)
-
-
-def _gap_cell(gap: Estimate | None) -> Cell:
-    cell = estimate(gap, has_sd=False, is_signed=True)
-    marks = (EXCLUDES_0,) if gap and excludes_0(gap) else ()
-    return Cell(text=cell.text, interval=cell.interval, marks=marks, order=cell.order)
-
-
-def excludes_0(gap: Estimate) -> bool:
-    return gap.low is not None and gap.high is not None and not gap.low <= 0 <= gap.high
 
 
 def _finding_gaps(results: Results) -> tuple[Table, ...]:
     """The AUROC gaps of single findings whose interval excludes 0; in no printed table."""
     gaps = list(_all_finding_gaps(results))
-    found = [entry for entry in gaps if excludes_0(entry[3])]
+    found = [entry for entry in gaps if entry[3].excludes_0]
     if not gaps:
         return ()
     table = Table(
@@ -105,9 +97,9 @@ def _finding_gaps(results: Results) -> tuple[Table, ...]:
         rows=tuple(
             (
                 words(row.label), words(finding_name(scope)), words(group.attribute),
-                words(group.group), count(group.num_positives.get(scope)), _gap_cell(gap),
+                words(group.group), count(group.num_positives.get(scope)), gap(value),
             )
-            for row, group, scope, gap in found
+            for row, group, scope, value in found
         ),
         notes=(
             f"{len(found):,} of {len(gaps):,} gaps; not corrected for multiplicity, so about "

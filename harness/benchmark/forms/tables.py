@@ -19,8 +19,9 @@ from harness.benchmark.estimates import (
     Metric,
     Scope,
 )
-from harness.benchmark.measures import MEASURES, Measure
+from harness.benchmark.metric_info import ORACLE
 from harness.benchmark.results import Results, Row
+from harness.core.findings import readable
 
 GAP = "–"
 MINUS = "−"
@@ -29,13 +30,6 @@ FINE_DECIMALS = 4
 HASH_DIGITS = 12
 LEAST_P = 0.001
 PERCENT = f"{LEVEL:.0%}".replace("%", " %")
-
-ORACLE = "f1_oracle"
-SHOWN: dict[Metric, Measure] = {
-    **MEASURES,
-    "f1": Measure("F1", "at the threshold frozen on validation"),
-    ORACLE: Measure("F1 oracle", "at the threshold tuned on test: an upper bound, not a result"),
-}
 
 NOT_DIFFERENT, IS_WIDE, EXCLUDES_0 = "†", "‡", "§"
 UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -69,6 +63,7 @@ class Cell:
 
     @property
     def is_gap(self) -> bool:
+        """True where there is no figure."""
         return self.text == GAP
 
 
@@ -118,6 +113,7 @@ def figure(value: float | None, decimals: int = DECIMALS, *, is_signed: bool = F
 
 
 def count(value: int | None) -> Cell:
+    """A cell of a whole number, thousands parted."""
     return Cell() if value is None else Cell(text=f"{value:,}", order=value)
 
 
@@ -173,7 +169,14 @@ def difference(value: Difference | None) -> Cell:
     )
 
 
+def gap(value: Estimate | None) -> Cell:
+    """A difference with its interval, marked where that excludes 0."""
+    cell = estimate(value, has_sd=False, is_signed=True)
+    return replace(cell, marks=(EXCLUDES_0,) if value and value.excludes_0 else ())
+
+
 def p_value(value: float | None) -> Cell:
+    """A cell of a p value; below `LEAST_P` that is all it says."""
     if value is None:
         return Cell()
     return Cell(text=f"<{LEAST_P}" if value < LEAST_P else number(value), order=value)
@@ -183,6 +186,7 @@ def p_value(value: float | None) -> Cell:
 
 
 def number(value: float, decimals: int = DECIMALS) -> str:
+    """`0.012`, with a minus sign and not a hyphen."""
     return f"{value:.{decimals}f}".replace("-", MINUS)
 
 
@@ -193,6 +197,7 @@ def signed(value: float, decimals: int = DECIMALS) -> str:
 
 
 def interval(low: float | None, high: float | None, *, is_signed: bool = False) -> str:
+    """`[0.781, 0.823]`; empty where it is not known."""
     if low is None or high is None:
         return ""
     show = signed if is_signed else number
@@ -205,6 +210,7 @@ def value_of(value: object) -> str:
 
 
 def plural(amount: int, noun: str) -> str:
+    """`1 image`, `2,000 images`."""
     return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
 
 
@@ -215,17 +221,20 @@ def listed(names: Iterable[str]) -> str:
 
 
 def short_hash(sha256: str | None) -> str:
+    """The first digits of a SHA-256; `unknown` for none."""
     return sha256[:HASH_DIGITS] if sha256 else "unknown"
 
 
 def seeds_of(row: Row) -> str:
+    """`3`, or `2 of 3` where a run has not been scored."""
     if row.num_scored == row.num_seeds:
         return str(row.num_seeds)
     return f"{row.num_scored} of {row.num_seeds}"
 
 
 def finding_name(finding: str) -> str:
-    return plain(finding.replace("_", " "))
+    """A finding's name as people read it, on one line."""
+    return plain(readable(finding))
 
 
 def plain(text: object) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from harness.benchmark.estimates import GRID, MACRO, Estimate
 from harness.benchmark.forms.figures import FIGURES, draw_figures, svg_of, write_figures
-from harness.benchmark.forms.figures.sheet import finding_name, kind_color, short
+from harness.benchmark.forms.figures.sheet import kind_color, scope_name, short
 from harness.evaluation.figures import BLUE, VERMILLION
 from tests.benchmark.sample_results import EMPTY, SCORED, sample_results
 
@@ -136,7 +136,7 @@ def test_all_figures_may_stand_in_one_page():
 def test_forest_has_seeds_mean_and_interval_of_every_row_on_every_finding():
     by_title = panels(FIGURES["forest"](RESULTS))
     for scope in (MACRO, *SCORED):
-        axes = by_title[finding_name(scope)]
+        axes = by_title[scope_name(scope)]
         for y, row in enumerate(RESULTS.rows):
             estimate = row.figure("auroc", scope)
             assert dots(axes, y) == [*estimate.seeds, estimate.value]
@@ -176,7 +176,7 @@ def test_f1_has_three_thresholds_and_tells_what_test_tuning_would_have_claimed()
     for scope in (MACRO, *SCORED):
         for y, row in enumerate(RESULTS.rows):
             metrics = [row.figure(name, scope) for name in ("f1_at_half", "f1", "f1_oracle")]
-            assert dots(by_title[finding_name(scope)], y) == [m.value for m in metrics if m]
+            assert dots(by_title[scope_name(scope)], y) == [m.value for m in metrics if m]
     tuned, oracle = (RESULTS.rows[0].figure(name).value for name in ("f1", "f1_oracle"))
     texts = [text.get_text() for text in by_title["Mean of findings"].texts]
     assert texts[0] == f"{tuned:.3f}, test-tuned {oracle - tuned:+.3f}"
@@ -187,7 +187,7 @@ def test_thresholds_have_a_dot_a_seed_an_interval_and_a_hollow_oracle():
     figure = FIGURES["thresholds"](RESULTS)
     rows = [row for row in RESULTS.rows if row.thresholds]
     for finding in SCORED:
-        axes = panels(figure)[finding_name(finding)]
+        axes = panels(figure)[scope_name(finding)]
         for y, row in enumerate(rows):
             found = row.thresholds[finding]
             assert dots(axes, y) == [*found.seeds, found.oracle]
@@ -226,7 +226,7 @@ def test_the_heat_map_has_every_number_and_the_best_in_bold():
 def test_curves_are_those_of_the_rows_at_the_grid(name, curve):
     figure = FIGURES[name](RESULTS)
     for scope in (MACRO, *SCORED):
-        axes = panels(figure)[finding_name(scope)]
+        axes = panels(figure)[scope_name(scope)]
         drawn = [tuple(line.get_ydata()) for line in axes.lines if len(line.get_xdata()) == 101]
         assert drawn == [getattr(row.curves[scope], curve) for row in RESULTS.rows]
         assert tuple(axes.lines[0].get_xdata()) == GRID

@@ -1,7 +1,6 @@
-from harness.benchmark.forms.methods import RULES, as_methods
+from harness.benchmark.forms.methods import as_methods
 from harness.benchmark.results import Results
 from harness.core.recipe import Recipe
-from harness.evaluation import thresholds
 from tests.benchmark.forms.conftest import SHAPES, changed, partly_unknown
 
 
@@ -37,8 +36,9 @@ def test_labels_that_are_not_known_are_told_in_a_sentence(results: Results) -> N
     assert "not known (" not in as_methods(results)
 
 
-def test_every_rule_of_thresholds_is_explained() -> None:
-    assert set(thresholds.RULES) <= set(RULES)
+def test_a_rule_that_is_not_ours_is_named_alone(results: Results) -> None:
+    other = changed(results, caption=changed(results.caption, threshold_rule="theirs"))
+    assert "by the rule theirs, frozen" in as_methods(other)
 
 
 def test_a_recipe_is_told_in_full_once_and_then_by_what_differs(results: Results) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.benchmark.estimates import MACRO, Estimate, Subgroup
-from harness.benchmark.forms.subgroups import excludes_0, subgroup_tables
+from harness.benchmark.forms.subgroups import subgroup_tables
 from harness.benchmark.forms.tables import EXCLUDES_0
 from harness.benchmark.results import Results
 from tests.benchmark.forms.conftest import SHAPES, changed, of_rows, row_of
@@ -51,15 +51,6 @@ def test_gaps_of_single_findings_are_counted_and_those_that_exclude_0_listed(
         ["a", "Mass", "sex", "F", "5", "+0.100"]
     ]
     assert table.notes[0].startswith("1 of 2 gaps; not corrected")
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "is_away"),
-    [(0.01, 0.2, True), (-0.2, -0.01, True), (0.0, 0.2, False), (-0.1, 0.1, False)],
-)
-def test_an_end_at_0_does_not_exclude_it(low: float, high: float, is_away: bool) -> None:
-    assert excludes_0(Estimate(value=0.05, low=low, high=high)) is is_away
-    assert not excludes_0(Estimate(value=0.05))
 
 
 def test_no_subgroups_no_tables() -> None:

@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from harness.benchmark.forms.figures.sheet import finding_name, heading_of, short
+from harness.benchmark.forms.figures.sheet import heading_of, short
 from harness.benchmark.results import Results, Row
+from harness.core.findings import readable
 from harness.evaluation.figures import INK
 from harness.evaluation.plates import new_plate, plate_style
 
@@ -42,7 +43,7 @@ def findings_figure(results: Results) -> Figure | None:
         )
         axes.invert_yaxis()
         _write_numbers(axes, auroc_RF, np.abs(ahead_RF).filled(0) > DARK * limit)
-        names = [f"{finding_name(name)} ({n:,})" for name, n in results.num_positives.items()]
+        names = [f"{readable(name)} ({n:,})" for name, n in results.num_positives.items()]
         axes.set_xticks(
             np.arange(len(names)) + 0.5, names, rotation=40, ha="right", rotation_mode="anchor"
         )

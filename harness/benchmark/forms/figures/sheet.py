@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from harness.benchmark.estimates import MACRO, Scope
 from harness.benchmark.results import Results, Row
+from harness.core.findings import readable
 from harness.evaluation.figures import (
     BLUE,
     GRAY,
@@ -76,9 +77,9 @@ def intervals_of(results: Results) -> str:
     return f"95 % intervals over {results.num_resamples:,} resamples of {results.unit}s"
 
 
-def finding_name(scope: Scope) -> str:
+def scope_name(scope: Scope) -> str:
     """`Pleural Thickening`; `Mean of findings` for macro."""
-    return "Mean of findings" if scope == MACRO else scope.replace("_", " ")
+    return "Mean of findings" if scope == MACRO else readable(scope)
 
 
 def short(label: str, *, width: int = LABEL_CHARS) -> str:
@@ -184,7 +185,7 @@ def finding_panels(
     panels += [Panel(name, axes) for name, axes in zip(findings, free, strict=False)]
     with plate_style():
         for scope, axes in panels:
-            axes.set_title(finding_name(scope), fontsize=TEXT_PT if scope == MACRO else SMALL_PT)
+            axes.set_title(scope_name(scope), fontsize=TEXT_PT if scope == MACRO else SMALL_PT)
     return figure, panels
 
 

@@ -1,0 +1,58 @@
+"""What a worker does with an order, without Ray."""
+
+import pytest
+
+from harness.core.machine import Machine
+from harness.core.records import Outcome, Status
+from harness.core.run import Run
+from harness.core.run_dir import RunDirectory
+from harness.execution import worker
+from harness.execution.run_book import RunBook, RunList
+from harness.execution.storage import Storage
+
+
+@pytest.fixture
+def storage(tmp_path) -> Storage:
+    return Storage.open(str(tmp_path / "storage"))
+
+
+@pytest.fixture
+def book(toy_recipe, toy_store, storage, tmp_path) -> RunBook:
+    """The driver's, with one run."""
+    directory = RunDirectory(tmp_path / "results" / "t0000-abc")
+    run = Run(group="toy", name="t0000-abc", kind="trial", recipe=toy_recipe, directory=directory)
+    machine = Machine(store=toy_store.path, device="cpu")
+    return RunBook(RunList([run]), machine=machine, listeners=[], storage=storage)
+
+
+@pytest.fixture
+def made(monkeypatch, tmp_path) -> list[object]:
+    """The folders that `run_trial` is asked to train in; nothing is trained."""
+    folders: list[object] = []
+
+    def run_trial(recipe, machine, run_dir, report, **options):
+        folders.append(run_dir)
+        RunDirectory(run_dir).write_recipe(recipe)
+        RunDirectory(run_dir).set_status(Status(outcome=Outcome.COMPLETED))
+
+    monkeypatch.setattr("harness.trial.run_trial", run_trial)
+    monkeypatch.setattr(worker, "_local_folder", lambda storage: tmp_path / "node")
+    return folders
+
+
+def test_what_a_run_leaves_on_its_node_is_in_the_storage(book, made, storage, tmp_path):
+    worker.work(book.take("ray-1"))
+    assert made == [tmp_path / "node" / "toy" / "t0000-abc"]
+    assert storage.pull(tmp_path / "elsewhere", "toy/t0000-abc")
+    assert RunDirectory(tmp_path / "elsewhere").status.outcome is Outcome.COMPLETED
+
+
+def test_a_run_that_is_put_aside_while_its_worker_gets_ready_is_not_begun(
+    book, made, storage, monkeypatch, tmp_path
+):
+    order = book.take("ray-1")
+    monkeypatch.setattr(worker, "_warm_up", book.close)  # the driver ends meanwhile
+    worker.work(order)
+    assert made == []
+    assert storage.pull(tmp_path / "elsewhere", "toy/t0000-abc")
+    assert RunDirectory(tmp_path / "elsewhere").status.outcome is Outcome.PREEMPTED
