@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from rich.console import Console
+
 from harness.core.records import Outcome
 from harness.data.store import ImageStore
 from harness.jobs.tracked import Tracked
@@ -56,16 +58,17 @@ class OneSearch:
         )
         return max(scores, default=None)
 
-    def tracked(self, tracker: Tracker, images: ImageStore) -> Tracked:
-        """The search as MLflow shows it."""
+    def tracked(self, tracker: Tracker, images: ImageStore, console: Console) -> Tracked:
+        """The search as MLflow shows it; the console is told what its end waits for."""
 
         def finish() -> None:
             completed = [trial for trial in self.board if trial.status.outcome is Outcome.COMPLETED]
             best = [self.source.run_of(trial.name) for trial in completed[:NUM_FIGURES]]
-            tracker.log_figures(best)
-            pictures = draw_pictures(self.folder, images.manifest)
-            if pictures is not None:
-                tracker.log_files(self.plan.name, [pictures])
+            with console.status(f"drawing the pictures of {self.plan.name}"):
+                tracker.log_figures(best)
+                pictures = draw_pictures(self.folder, images.manifest)
+                if pictures is not None:
+                    tracker.log_files(self.plan.name, [pictures])
 
         return Tracked(
             name=self.plan.name,
