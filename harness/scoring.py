@@ -11,6 +11,7 @@ from harness.core.files import sha256_of_file
 from harness.core.locks import held
 from harness.core.looks import Look, ignore_look, record_looks
 from harness.core.machine import Machine
+from harness.core.recipe import RANDOM
 from harness.core.records import Evaluation, RunRecord
 from harness.core.run_dir import RunDirectory
 from harness.evaluation.evaluate import evaluate
@@ -77,13 +78,17 @@ def trained_network(run: RunDirectory, record: RunRecord, machine: Machine) -> N
         HarnessError: Its weights are not there, or not of this network.
     """
     # Every weight is in the run's own file, so none is fetched.
-    network = build(record.recipe.with_values({"model.weights": "none"}), machine)
+    network = build(record.recipe.with_values({"model.weights": RANDOM}), machine)
     load_weights(run.best_weights, network.backbone)
     return network
 
 
 def record_look(run: RunDirectory, record: RunRecord) -> Look:
-    """Write down that what a run has frozen is about to be held against its test part."""
+    """Write down that what a run has frozen is about to be held against its test part.
+
+    Raises:
+        HarnessError: As `record_looks`.
+    """
     look = Look.of_this_code(
         run.path.name,
         run_id=record.run_id,
@@ -95,7 +100,11 @@ def record_look(run: RunDirectory, record: RunRecord) -> Look:
 
 
 def check_same_split(run: RunDirectory, record: RunRecord, machine: Machine) -> None:
-    """Another split's test part may hold images that the run was trained on."""
+    """Refuse a split that is not the run's: its test part may hold images that it was trained on.
+
+    Raises:
+        HarnessError: The machine's store is another one, or gives another split now.
+    """
     _, split = open_data(record.recipe, machine)
     if split.sha256 != record.provenance.split_sha256:
         raise HarnessError(

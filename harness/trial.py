@@ -4,10 +4,11 @@ Ray, the benchmark and `harness train` all call it; nothing below it knows them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.locks import held
@@ -17,6 +18,7 @@ from harness.core.predictions import Predictions
 from harness.core.provenance import git_state, package_versions
 from harness.core.recipe import Recipe
 from harness.core.records import (
+    EarlyReport,
     EpochReport,
     Outcome,
     Provenance,
@@ -26,14 +28,17 @@ from harness.core.records import (
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
 from harness.data.splits import Split
+from harness.data.store import ImageStore
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.thresholds import tune_thresholds
 from harness.models.seen import seen_metadata
 from harness.models.zoo import Network
 from harness.training.build import build
 from harness.training.compiled import forget_compiled
-from harness.training.failures import failures_written_to, first_line, memory_failure
-from harness.training.means import Means, Watch, unwatched
+from harness.training.course import Course
+from harness.training.failures import cause_of, failures_written_to, memory_failure
+from harness.training.listeners import Listeners, Watch, ignore, unwatched
+from harness.training.means import Means
 from harness.training.parts import (
     Parts,
     StoreRows,
@@ -42,7 +47,6 @@ from harness.training.parts import (
     make_batches,
     open_data,
 )
-from harness.training.progress import Progress
 from harness.training.runtime import (
     describe_device,
     num_threads,
@@ -50,14 +54,10 @@ from harness.training.runtime import (
     resolve_speedups,
 )
 from harness.training.thrift import Thrift, free_memory
-from harness.training.trainer import ReportEarly, Trainer, ignore_early
+from harness.training.trainer import Trainer
 
 LOCK_WAIT_S = 60.0
 """How long a run waits for the process that made it before and is dying."""
-
-
-def ignore(report: EpochReport) -> None:
-    """A `report` for those who do not listen."""
 
 
 def run_trial(
@@ -68,7 +68,7 @@ def run_trial(
     *,
     watch: Watch = unwatched,
     reports_per_epoch: int = 1,
-    report_early: ReportEarly = ignore_early,
+    report_early: Callable[[EarlyReport], None] = ignore,
 ) -> RunRecord:
     """Train, evaluate on validation and write everything into `run_dir`.
 
@@ -102,8 +102,36 @@ def run_trial(
             run.set_status(Status(outcome=Outcome.RUNNING))
             store, split = open_data(recipe, machine)
             check_val_labels(store, split)
-            listening = _Listening(report, report_early, reports_per_epoch, watch)
-            return _train(_Trial(recipe, machine, run, listening, store, split))
+            listeners = Listeners(
+                report=report,
+                report_early=report_early,
+                watch=watch,
+                reports_per_epoch=reports_per_epoch,
+            )
+            return _train(_Trial(recipe, machine, run, listeners, store, split))
+
+
+def train_alone(
+    recipe: Recipe,
+    machine: Machine,
+    run_dir: Path,
+    report: Callable[[EpochReport], None] = ignore,
+    *,
+    watch: Watch = unwatched,
+) -> RunRecord:
+    """`run_trial` of a run that belongs to no search: its folder says where its store lies.
+
+    Args:
+        recipe: Is bound to the machine's store, whichever it was bound to.
+
+    Raises:
+        HarnessError: As `run_trial`, or there is no store; nothing was written then.
+    """
+    store = ImageStore.open(machine.store)
+    recipe = recipe.with_values({"data.store": store.fingerprint})
+    record = run_trial(recipe, machine, run_dir, report, watch=watch)
+    RunDirectory(run_dir).write_store(store.path)  # where a bundle and maps are made from
+    return record
 
 
 def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
@@ -118,23 +146,13 @@ def _check_same_recipe(run: RunDirectory, recipe: Recipe) -> None:
 
 
 @dataclass(frozen=True)
-class _Listening:
-    """Who is told of what while a run trains, and how often."""
-
-    report: Callable[[EpochReport], None]
-    report_early: ReportEarly
-    reports_per_epoch: int
-    watch: Watch
-
-
-@dataclass(frozen=True)
 class _Trial:
     """What `run_trial` was asked for, and the data that it opened."""
 
     recipe: Recipe
     machine: Machine
     run: RunDirectory
-    listening: _Listening
+    listeners: Listeners
     store: StoreRows
     split: Split
 
@@ -150,7 +168,7 @@ def _train(trial: _Trial) -> RunRecord:
         except Exception as error:
             if (reason := memory_failure(error)) is None:
                 raise
-            why = first_line(error)
+            why = cause_of(error)
         # Not within the clause above: its traceback holds all that was in memory.
         del network
         forget_compiled()
@@ -184,30 +202,25 @@ def _train_network(trial: _Trial, network: Network, thrift: Thrift) -> RunRecord
         val=make_batches(store, split.val, machine, batch_size=thrift.eval_batch_size),
         metadata=seen_metadata(recipe.model.weights, split, store.manifest),
     )
-    listening = trial.listening
-    means = Means(
-        thrift,
-        speedups=resolve_speedups(machine, run.memory.level),
-        watch=listening.watch,
-        reports_per_epoch=listening.reports_per_epoch,
-    )
-    trainer = Trainer(recipe, network, parts=parts, run=run, means=means)
+    means = Means(thrift, speedups=resolve_speedups(machine, run.memory.level))
 
-    def keep_scores(score_NL: np.ndarray) -> None:
+    def keep_scores(score_NL: NDArray[np.float32]) -> None:
         """A run that is stopped later has the predictions of its best epoch."""
         as_predictions(score_NL, store, split.val).save(run.predictions_file("val"))
 
-    progress = trainer.fit(listening.report, keep_scores, listening.report_early)
+    listeners = replace(trial.listeners, keep_scores=keep_scores)
+    trainer = Trainer(recipe, network, parts=parts, run=run, means=means, listeners=listeners)
+    course = trainer.fit()
     assert trainer.best_score_NL is not None
     predictions = as_predictions(trainer.best_score_NL, store, split.val)
-    return _finish(run, recipe, provenance, progress, predictions)
+    return _finish(run, recipe, provenance, course, predictions)
 
 
 def _finish(
     run: RunDirectory,
     recipe: Recipe,
     provenance: Provenance,
-    progress: Progress,
+    course: Course,
     predictions: Predictions,
 ) -> RunRecord:
     """Freeze the thresholds, write the record, and only then call the run completed."""
@@ -219,9 +232,9 @@ def _finish(
         run_id=recipe.run_id,
         recipe=recipe,
         provenance=provenance,
-        best_epoch=progress.best_epoch,
-        num_epochs=progress.epoch,
-        duration_s=progress.duration_s,
+        best_epoch=course.best_epoch,
+        num_epochs=course.epoch,
+        duration_s=course.duration_s,
         metrics=run.epochs[-1].metrics,
         val=evaluate(predictions, thresholds=thresholds, rule=rule, part="val"),
     )

@@ -17,9 +17,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of two test processes on two co
 
 RAY_FILES = (
     "e2e/test_quickstart.py", "e2e/test_nih_sample.py", "test_cli.py", "test_jobs.py",
+    "api/test_notebook.py",
     "tracking/test_server.py", "execution/test_ray_tune.py", "search/test_estimate.py",
     "execution/test_ray_session.py", "test_doctor.py", "e2e/test_cli_errors.py",
     "cluster/test_walkthrough.py", "cluster/test_slurm.py", "contracts/test_additions.py",
+    "docs/test_pages.py",
 )  # fmt: skip
 """They start Ray, which takes both cores: one after the other, in one process, begun first."""
 
@@ -119,7 +121,7 @@ def toy_store(tmp_path_factory):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_recipe(toy_store):
     """A small network on the toy store."""
     from harness.core.recipe import Recipe
@@ -132,6 +134,32 @@ def toy_recipe(toy_store):
         "model.weights": "none",
     }
     return Recipe().with_values(values)
+
+
+@pytest.fixture(scope="session")
+def short_recipe(toy_recipe):
+    """Three epochs, which take a second."""
+    return toy_recipe.with_values({
+        "optim.lr": 3e-3, "augment.crop_scale_min": 0.6, "train.batch_size": 32, "train.epochs": 3,
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def toy_machine(toy_store):
+    from harness.core.machine import Machine
+
+    return Machine(store=toy_store.path, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def toy_run(short_recipe, toy_machine, tmp_path_factory):
+    """A run of `short_recipe` made without interruption. Read-only."""
+    from harness.core.run_dir import RunDirectory
+    from harness.trial import run_trial
+
+    path = tmp_path_factory.mktemp("run") / "whole"
+    run_trial(short_recipe, toy_machine, path)
+    return RunDirectory(path)
 
 
 @pytest.fixture(scope="session")

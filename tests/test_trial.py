@@ -7,61 +7,43 @@ import subprocess
 import sys
 import threading
 from contextlib import nullcontext, suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from harness.core.errors import DiskFullError, DivergedError, HarnessError
-from harness.core.files import sha256_of_file
 from harness.core.locks import LockedError, held, is_held
-from harness.core.looks import read_looks
 from harness.core.machine import Machine
 from harness.core.memory import MemoryFloorError
-from harness.core.recipe import Recipe
 from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.data.splits import make_split
 from harness.data.store import StoreOrigin, write_store
-from harness.evaluation.evaluate import evaluate
 from harness.evaluation.metrics import macro_auroc
 from harness.scoring import score_test
-from harness.training import trainer
+from harness.training import trainer, validation
 from harness.training.checkpoint import load_checkpoint, load_weights
 from harness.training.compiled import forget_compiled
 from harness.training.thrift import free_memory
+from harness.training.validation import Validation
 from harness.trial import run_trial
 
-TOY = {
-    "data.resize_px": 32,
-    "data.input_px": 32,
-    "model.name": "densenet_mini",
-    "model.weights": "none",
-    "optim.lr": 3e-3,
-    "augment.crop_scale_min": 0.6,
-    "train.batch_size": 32,
-    "train.epochs": 3,
-}
+
+@pytest.fixture
+def recipe(short_recipe):
+    return short_recipe
 
 
-@pytest.fixture(scope="module")
-def recipe(toy_store):
-    return Recipe().with_values(TOY | {"data.store": toy_store.fingerprint})
+@pytest.fixture
+def machine(toy_machine):
+    return toy_machine
 
 
-@pytest.fixture(scope="module")
-def machine(toy_store):
-    return Machine(store=toy_store.path, device="cpu")
-
-
-@pytest.fixture(scope="module")
-def finished(recipe, machine, tmp_path_factory):
-    """A run made without interruption."""
-    path = tmp_path_factory.mktemp("run") / "whole"
-    run_trial(recipe, machine, path)
-    return RunDirectory(path)
+@pytest.fixture
+def finished(toy_run):
+    return toy_run
 
 
 def without_times(run: RunDirectory) -> list[dict[str, float]]:
@@ -166,7 +148,7 @@ def test_an_early_report_is_the_score_if_the_epoch_ended_there(recipe, machine, 
     run = RunDirectory(tmp_path / "run")
     with pytest.MonkeyPatch.context() as patch:
         scores = iter([0.6, 0.8, 0.7, 0.75, 0.65, 0.9])
-        patch.setattr(trainer, "macro_auroc", lambda *args: next(scores))
+        patch.setattr(validation, "macro_auroc", lambda *args: next(scores))
         run_trial(recipe.with_values({"train.epochs": 2}), machine, run.path, reports_per_epoch=3)
     assert [report.score for report in run.early] == [0.6, 0.8, 0.75, 0.7]
     assert [report.metrics[SCORE] for report in run.epochs] == [0.7, 0.9]
@@ -196,15 +178,14 @@ def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_numbers(
 def test_a_validation_that_is_not_finite_within_an_epoch_is_not_told(
     finished, recipe, machine, tmp_path, monkeypatch
 ):
-    validate, calls = trainer.Trainer._validate, []
+    validate, calls = trainer.validate, []
 
-    def fail_first(self):
-        calls.append(self)
-        if len(calls) == 1:
-            raise DivergedError("validation loss is not finite")
-        return validate(self)
+    def fail_first(*given, **named):
+        found = validate(*given, **named)
+        calls.append(found)
+        return found if len(calls) > 1 else Validation({}, found.score_NL)
 
-    monkeypatch.setattr(trainer.Trainer, "_validate", fail_first)
+    monkeypatch.setattr(trainer, "validate", fail_first)
     run = RunDirectory(tmp_path / "run")
     run_trial(recipe, machine, run.path, reports_per_epoch=2)
     assert [report.epoch for report in run.early] == [1.5, 2.5]
@@ -279,7 +260,7 @@ def test_the_next_epoch_trains_while_one_is_written(recipe, machine, tmp_path, f
 
     def report(epoch):
         checkpoint = load_checkpoint(run.checkpoint, torch.device("cpu"))
-        seen.append((checkpoint["progress"]["epoch"], len(run.epochs), run.best_weights.exists()))
+        seen.append((checkpoint["course"]["epoch"], len(run.epochs), run.best_weights.exists()))
         if epoch.epoch == 1:
             assert trained.wait(60)
 
@@ -375,22 +356,6 @@ def test_a_recipe_of_another_store_is_refused(recipe, machine, tmp_path):
     assert RunDirectory(tmp_path / "run").status.reason is FailureReason.DATA
 
 
-def test_test_is_scored_once_with_the_frozen_thresholds(finished, machine, toy_store, tmp_path):
-    shutil.copytree(finished.path, tmp_path / "run")
-    run = RunDirectory(tmp_path / "run")
-    evaluation = score_test(machine, run.path)
-    predictions = run.predictions("test")
-    split = make_split(toy_store, "official")
-    assert list(predictions.image_ids) == list(toy_store.table["image"].iloc[split.test])
-    assert evaluation == evaluate(
-        predictions, thresholds=run.thresholds, rule="f1_shrunk", part="test"
-    )
-    assert evaluation.part == "test"
-    before = run.predictions_file("test").stat().st_mtime_ns
-    assert score_test(machine, run.path) == evaluation
-    assert run.predictions_file("test").stat().st_mtime_ns == before
-
-
 def test_the_kept_weights_give_the_kept_predictions(finished, machine, toy_store):
     from harness.training.build import build
     from harness.training.parts import as_predictions, make_batches
@@ -402,71 +367,6 @@ def test_the_kept_weights_give_the_kept_predictions(finished, machine, toy_store
     logit_NL, _ = predict(network, make_batches(toy_store, split.val, machine), finished.recipe)
     again = as_predictions(torch.sigmoid(logit_NL).numpy(), toy_store, split.val)
     assert np.array_equal(again.score_NL, finished.predictions("val").score_NL)
-
-
-# The test lock ------------------------------------------------------------------------------
-
-
-def test_test_stays_shut_before_the_run_has_finished(machine, tmp_path):
-    with pytest.raises(HarnessError, match="not a finished run"):
-        score_test(machine, Path(tmp_path))
-    assert read_looks(tmp_path) == ()
-
-
-@pytest.fixture
-def scorable(finished, tmp_path):
-    """A finished run of its own."""
-    shutil.copytree(finished.path, tmp_path / "run")
-    return RunDirectory(tmp_path / "run")
-
-
-def test_each_look_at_test_is_written_down_once(scorable, machine):
-    score_test(machine, scorable.path)
-    score_test(machine, scorable.path)
-    (look,) = read_looks(scorable.path)
-    record = scorable.record
-    assert (look.run, look.run_id) == ("run", record.run_id)
-    assert look.thresholds_sha256 == sha256_of_file(scorable.thresholds_file)
-    assert look.split_sha256 == record.provenance.split_sha256
-
-
-def test_the_look_stands_before_the_first_test_label_is_read(scorable, toy_store, tmp_path):
-    """The table of labels is taken away at that moment: it had not been opened yet."""
-    machine = Machine(store=tmp_path / "store", device="cpu")
-    shutil.copytree(toy_store.path, machine.store)
-    looks = []
-
-    def take_the_labels(look):
-        looks.append(look)
-        assert read_looks(scorable.path) == (look,)
-        (machine.store / "table.parquet").unlink()
-
-    with pytest.raises(HarnessError, match=r"table\.parquet is not there"):
-        score_test(machine, scorable.path, take_the_labels)
-    assert read_looks(scorable.path) == tuple(looks)
-    assert scorable.test_evaluation is None
-    assert not scorable.predictions_file("test").exists()
-
-
-def test_a_look_that_a_crash_cut_short_survives_and_is_not_counted_twice(scorable, machine):
-    def crash(look):
-        raise StopError
-
-    with pytest.raises(StopError):
-        score_test(machine, scorable.path, crash)
-    cut_short = read_looks(scorable.path)
-    assert len(cut_short) == 1
-    assert score_test(machine, scorable.path) == scorable.test_evaluation
-    assert read_looks(scorable.path) == cut_short
-
-
-def test_the_test_part_of_another_split_stays_shut(scorable, machine):
-    record = scorable.record
-    provenance = record.provenance.model_copy(update={"split_sha256": "f" * 64})
-    scorable.write_record(record.model_copy(update={"provenance": provenance}))
-    with pytest.raises(HarnessError, match=r"trained on the split ffffffffffff, and 'official' is"):
-        score_test(machine, scorable.path)
-    assert read_looks(scorable.path) == ()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The commands that compare: `benchmark`, `evaluate`, `report`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,15 +12,9 @@ from harness.cli.options import (
     GpusPerTrial,
     Results,
     StorageUri,
-    checked_name,
-    place_of,
-    writable,
 )
 from harness.console import say_results
-from harness.core.errors import HarnessError
-
-if TYPE_CHECKING:
-    pass
+from harness.words import named_files, place_of, plan_of, writable
 
 Resamples = Annotated[
     int | None, typer.Option("--resamples", help="Bootstrap resamples behind each interval: 2000.")
@@ -39,8 +33,12 @@ def benchmark(
     search: Annotated[
         list[str] | None, typer.Option("--search", help="In place of a plan: a search. Repeatable.")
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of a benchmark given by --search.")] = "",
-    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds, where --search is given.")] = 3,
+    name: Annotated[
+        str, typer.Option(help="Name of the benchmark, and of its folder; else the plan's.")
+    ] = "",
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Fresh seeds; else as the plan says, or 3.")
+    ] = None,
     predictions: Annotated[
         list[str] | None,
         typer.Option("--predictions", help="NAME=FILE.csv: scores from elsewhere as a row."),
@@ -78,18 +76,7 @@ def benchmark(
     Examples: harness benchmark nih; harness benchmark --search dannynet --search chexnet
     --predictions theirs=theirs.csv --reproduce dannynet
     """
-    from harness.benchmark.plan import BenchmarkPlan
-
-    if (plan is None) == (not search):
-        raise HarnessError("name a plan, or searches with --search NAME")
-    chosen = (
-        BenchmarkPlan.load(plan)
-        if plan
-        else BenchmarkPlan.of_searches(
-            search or [], name=checked_name(name) if name else "", seeds=seeds
-        )
-    )
-    chosen = chosen.with_options(
+    chosen = plan_of(plan, search or [], name=name, seeds=seeds).with_options(
         resamples=resamples,
         unit="image" if by_image else None,
         ensembles=ensembles or None,
@@ -165,24 +152,3 @@ def report(
     from harness import jobs
 
     say_results(jobs.report(folder), folder)
-
-
-def named_files(words: list[str]) -> dict[str, Path]:
-    """Absolute paths by name, of `NAME=FILE`; of a `FILE` alone its own name is taken.
-
-    Raises:
-        HarnessError: There is no such file, two have one name, or a name is no folder's.
-    """
-    from harness.benchmark.foreign import parse_named
-
-    found: dict[str, Path] = {}
-    for word in words:
-        name, path = parse_named(word if "=" in word else f"{_name_of(word)}={word}")
-        if checked_name(name) in found:
-            raise HarnessError(f"--predictions {word}: the name {name!r} is taken; give NAME=FILE")
-        found[name] = path.resolve()
-    return found
-
-
-def _name_of(file: str) -> str:
-    return Path(file).name.partition(".")[0]

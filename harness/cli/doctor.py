@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import RESULTS, Address, Results, StorageUri, place_of
+from harness.cli.options import RESULTS, Address, Results, StorageUri
 from harness.console import print_table
+from harness.words import place_of
 
 
 def doctor(

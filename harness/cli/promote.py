@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import RESULTS, Results, checked_name, writable
+from harness.cli.options import RESULTS, Results
 from harness.console import print_table, progress_bar
 from harness.core.errors import HarnessError
+from harness.words import checked_alias, checked_name, classifier_of, writable
 
 if TYPE_CHECKING:
     from harness.bundle.classifier import Answer, Classifier
@@ -43,7 +44,7 @@ def promote(
     results = writable(results)
     if name:
         checked_name(name)
-    _check_alias(alias)
+    checked_alias(alias)
     from harness.jobs.promote import BundleOrder, promote  # takes seconds: mistakes are told first
 
     with progress_bar("scoring validation again") as progress:
@@ -105,7 +106,7 @@ def predict(
     files = image_files(images)
     if csv is not None and csv.is_dir():
         raise HarnessError(f"--csv {csv}: is a folder; name a file")
-    classifier = _classifier(model, results.resolve())
+    classifier = classifier_of(model, results.resolve())
     with progress_bar("reading images") as progress:
         answered = predict(classifier, files, progress=progress)
     if csv is not None and answered.answers:
@@ -117,21 +118,6 @@ def predict(
         print(f"wrote {csv}")
     if answered.failures:
         raise typer.Exit(3 if answered.answers else 1)
-
-
-def _classifier(model: str | None, results: Path) -> "Classifier":
-    if model and not model.startswith("models:"):
-        from harness.bundle.classifier import Classifier
-
-        return Classifier.load(Path(model))
-    from harness.tracking.registry import open_classifier
-
-    return open_classifier(model, results)
-
-
-def _check_alias(alias: str) -> None:
-    if not alias.replace("-", "").replace("_", "").isalnum() or alias.lower() == "latest":
-        raise HarnessError(f"--alias {alias!r}: use letters, digits, '_' and '-', and not 'latest'")
 
 
 def _say_answers(answered: "Answered") -> None:

@@ -14,15 +14,6 @@ from harness.cli.options import (
     Seed,
     StorageUri,
     Store,
-    count_of,
-    in_set,
-    names_of,
-    place_of,
-    settings_of,
-    space_of,
-    spaces_of,
-    speedups_of,
-    writable,
 )
 from harness.console import (
     print_table,
@@ -33,6 +24,16 @@ from harness.console import (
 )
 from harness.core.errors import HarnessError
 from harness.core.selection import SCORE
+from harness.words import (
+    count_of,
+    names_of,
+    place_of,
+    recipe_of,
+    settings_of,
+    spaces_of,
+    speedups_of,
+    writable,
+)
 
 
 def search(
@@ -134,34 +135,25 @@ def train(
     """
     from harness.core.machine import Machine
     from harness.core.records import EpochReport
-    from harness.core.run_dir import RunDirectory
 
-    means = speedups_of(speedups)
-    chosen = space_of(space, {})
-    recipe = chosen.recipe(chosen.default_values())
-    with in_set():
-        recipe = recipe.with_values(settings_of(settings or []))
-    from harness.data.store import ImageStore  # takes seconds, so a mistake above is told first
-    from harness.training.means import unwatched
+    means, out = speedups_of(speedups), out.resolve()
+    recipe = recipe_of(space, settings_of(settings or []), seed=seed)
+    from harness.training.listeners import unwatched  # takes seconds: mistakes above are told first
     from harness.training.profile import Profile
-    from harness.trial import run_trial
-
-    images = ImageStore.open(data.resolve())
-    recipe = recipe.with_values({"data.store": images.fingerprint, "seed": seed})
+    from harness.trial import train_alone
 
     def report(epoch: EpochReport) -> None:
         shown = (f"{key} {epoch.metrics[key]:.4f}" for key in ("train/loss", "val/loss"))
         auroc = f"val AUROC {epoch.metrics['val/auroc_macro']:.4f}"
         print(f"epoch {epoch.epoch}/{recipe.train.epochs}  {'  '.join(shown)}  {auroc}")
 
-    machine = Machine(store=images.path, num_threads=threads, speedups=means)
-    seen = Profile(out.resolve())
+    machine = Machine(store=data.resolve(), num_threads=threads, speedups=means)
+    seen = Profile(out)
     watch = seen.watch if profile else unwatched
-    record = run_trial(recipe, machine, out.resolve(), report, watch=watch)
-    RunDirectory(out.resolve()).write_store(images.path)  # where `promote` and `explain` look
+    record = train_alone(recipe, machine, out, report, watch=watch)
     score = record.val.macro["auroc"]
     shown = "-" if score is None else f"{score:.4f}"
-    print(f"kept epoch {record.best_epoch}: val AUROC {shown}\nwrote {out.resolve()}")
+    print(f"kept epoch {record.best_epoch}: val AUROC {shown}\nwrote {out}")
     if seen.is_written:
         print(f"wrote {seen.page} and {seen.trace.name}")
     elif profile:

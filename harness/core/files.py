@@ -44,6 +44,12 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, whole or not at all.
+
+    Raises:
+        DiskFullError: As `write_atomic`.
+    """
+
     def write(partial: Path) -> None:
         partial.write_text(text, encoding="utf-8")
 
@@ -51,7 +57,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON; NaN and infinities are refused, since JSON has none."""
+    """Write indented JSON, whole or not at all.
+
+    Raises:
+        ValueError: There is a NaN or an infinity, which JSON does not have.
+        DiskFullError: As `write_atomic`.
+    """
     write_text(path, as_json(value))
 
 
@@ -70,26 +81,13 @@ def overwrite_text(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def append_json_line(path: Path, value: Any) -> None:
-    """Append one JSON value as a line of its own.
+    """The value in a file of JSON.
 
     Raises:
-        DiskFullError: There is no space left.
+        OSError: There is no such file.
+        ValueError: It is not JSON.
     """
-    line = json.dumps(value, allow_nan=False) + "\n"
-    with naming_a_full_disk(path), path.open("a", encoding="utf-8") as lines:
-        lines.write(line)
-
-
-def read_json_lines(path: Path) -> list[Any]:
-    """The values of a JSON-lines file; a last line cut off by a crash is left out."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 # Space ------------------------------------------------------------------------------------------
@@ -118,7 +116,11 @@ def free_bytes(path: Path) -> int:
 
 @contextmanager
 def naming_a_full_disk(path: Path) -> Iterator[None]:
-    """The system's errors for a full disk or quota become a `DiskFullError` that names `path`."""
+    """The system's errors for a full disk or quota become one that names `path`.
+
+    Raises:
+        DiskFullError: In place of them.
+    """
     try:
         yield
     except OSError as error:

@@ -6,15 +6,15 @@ truth about a search, from which Optuna's study, ASHA's rungs and MLflow are mad
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from harness.core.errors import HarnessError
+from harness.core.errors import DiskFullError, HarnessError, first_line
+from harness.core.json_lines import append_json_lines, whole_lines
 from harness.core.recipe import Frozen
 from harness.core.records import FailureReason, Outcome, Status
 
@@ -82,33 +82,23 @@ class Ledger:
     def append(self, line: LedgerLine) -> None:
         """Write a line, and wait until the disk has it; a full disk gets it with the next line."""
         self._unwritten.append(line)
+        values = [each.model_dump(mode="json", exclude_none=True) for each in self._unwritten]
         try:
-            self._write()
-        except OSError as error:
-            log.warning("%s is behind: %s", self.path, error.strerror or error)
+            append_json_lines(self.path, values, is_synced=True)
+            self._unwritten.clear()
+        except (OSError, DiskFullError) as error:
+            log.warning("%s is behind: %s", self.path, getattr(error, "strerror", None) or error)
         self.lines.append(line)
         self._last[line.trial] = line
         if line.values is not None:
             self._values[line.trial] = line.values
-
-    def _write(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("rb+" if self.path.exists() else "wb") as stream:
-            stream.seek(_sound_length(self.path))
-            stream.truncate()  # what a crash has cut off
-            for line in self._unwritten:
-                stream.write(line.model_dump_json(exclude_none=True).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        self._unwritten.clear()
 
     def note(self, trial: str, status: Status, *, num_epochs: int | None = None) -> None:
         """Append a trial's state as its run directory tells it, unless its latest line says so."""
         last = self._last.get(trial)
         if last is not None and (last.outcome, last.reason) == (status.outcome, status.reason):
             return
-        facts = status.model_dump(include={"outcome", "reason", "message", "at"})
-        self.append(LedgerLine(trial=trial, num_epochs=num_epochs, **facts))
+        self.append(LedgerLine(trial=trial, num_epochs=num_epochs, **status.model_dump()))
 
     def gpu_seconds(self, until: str) -> float:
         """GPU seconds that trials have held, in all calls of the search, up to a moment."""
@@ -133,38 +123,19 @@ def seconds_between(first: str, second: str) -> float:
     return max(0.0, passed.total_seconds())
 
 
-def _sound_length(path: Path) -> int:
-    """Bytes up to the end of the last whole line."""
-    with path.open("rb") as stream:
-        end = stream.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 4096)
-            stream.seek(start)
-            cut = stream.read(end - start).rfind(b"\n")
-            if cut >= 0:
-                return start + cut + 1
-            end = start
-    return 0
-
-
 def _read(path: Path) -> list[LedgerLine]:
     """All whole lines.
 
     Raises:
         HarnessError: A line is not one of a ledger.
     """
-    if not path.exists():
-        return []
-    data = path.read_bytes()
-    texts = data[: data.rfind(b"\n") + 1].splitlines()
     lines = []
-    for number, text in enumerate(texts, start=1):
+    for number, text in enumerate(whole_lines(path), start=1):
         try:
             lines.append(LedgerLine.model_validate(json.loads(text)))
-        except (ValueError, ValidationError) as error:
-            reason = str(error).splitlines()[0]
+        except ValueError as error:
             raise HarnessError(
-                f"{path}:{number}: not a line of a ledger ({reason}): take the line out; the run "
-                "directories hold the rest"
+                f"{path}:{number}: not a line of a ledger ({first_line(error)}): take the line "
+                "out; the run directories hold the rest"
             ) from None
     return lines

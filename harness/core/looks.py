@@ -4,16 +4,15 @@ A run writes its look into its own folder before it reads a test label, the driv
 looks of all runs in the results folder. Both files have one form and one name, and only grow.
 """
 
-import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field
 
-from harness.core.errors import HarnessError
-from harness.core.files import naming_a_full_disk, read_json_lines, sha256_of_json
+from harness.core.errors import HarnessError, first_line
+from harness.core.files import sha256_of_json
+from harness.core.json_lines import append_json_lines, read_json_lines
 from harness.core.locks import held
 from harness.core.provenance import git_state
 from harness.core.recipe import Frozen
@@ -63,6 +62,7 @@ class Look(Frozen):
 
     @property
     def id(self) -> str:
+        """64 hexadecimal digits: the hash of all but the time."""
         return sha256_of_json(self.model_dump(mode="json", exclude={"at"}))
 
 
@@ -80,10 +80,9 @@ def read_looks(folder: Path) -> tuple[Look, ...]:
     try:
         return tuple(Look.model_validate(line) for line in read_json_lines(path))
     except ValueError as error:
-        first_line = str(error).partition("\n")[0]
         raise HarnessError(
-            f"{path}: damaged or changed by hand ({first_line}); put back what was there: the "
-            "looks at a test part are counted by it"
+            f"{path}: damaged or changed by hand ({first_line(error)}); put back what was there: "
+            "the looks at a test part are counted by it"
         ) from None
 
 
@@ -99,7 +98,9 @@ def record_looks(folder: Path, looks: Iterable[Look]) -> None:
         known = {look.id for look in read_looks(folder)}
         new = {look.id: look for look in looks if look.id not in known}
         if new:
-            _append(folder / LOOKS_FILE, [look.model_dump(mode="json") for look in new.values()])
+            # A line cut off by a crash was never a look: labels are read after the whole line.
+            values = [look.model_dump(mode="json") for look in new.values()]
+            append_json_lines(folder / LOOKS_FILE, values, is_synced=True)
 
 
 def collect_looks(results: Path, runs: Iterable[Path]) -> None:
@@ -114,14 +115,3 @@ def collect_looks(results: Path, runs: Iterable[Path]) -> None:
 def count_looks(results: Path, split_sha256: str) -> int:
     """How many different looks there were at the test part of a split."""
     return len({look.id for look in read_looks(results) if look.split_sha256 == split_sha256})
-
-
-def _append(path: Path, values: list[dict[str, object]]) -> None:
-    lines = "".join(json.dumps(value, allow_nan=False) + "\n" for value in values)
-    with naming_a_full_disk(path), path.open("a+b") as stream:
-        stream.seek(0)
-        # A line cut off by a crash was never a look: the labels are read after the whole line.
-        stream.truncate(stream.read().rfind(b"\n") + 1)
-        stream.write(lines.encode())
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -1,5 +1,6 @@
 """`Machine`: where a run happens. Never part of a recipe, never hashed."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,3 +25,10 @@ class Machine:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     num_threads: int = 1
     speedups: Literal["auto"] | Speedups = "auto"
+
+
+def num_cpus() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

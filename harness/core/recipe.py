@@ -48,6 +48,10 @@ class DataRecipe(Frozen):
         return self
 
 
+RANDOM, IMAGENET = "none", "imagenet"
+"""What `model.weights` may be beside the path of a file."""
+
+
 class ModelRecipe(Frozen):
     """A network of the zoo.
 
@@ -58,7 +62,7 @@ class ModelRecipe(Frozen):
     """
 
     name: str = "densenet121.tv_in1k"
-    weights: str = "imagenet"
+    weights: str = IMAGENET
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
@@ -138,6 +142,7 @@ class TrainRecipe(Frozen):
 
     @property
     def is_lower_better(self) -> bool:
+        """True where the lowest value of `keep` is the best."""
         return self.keep == "val/loss"
 
 

@@ -1,6 +1,7 @@
 """`RunDirectory`: the folder that is the truth about one run, and the names of what lies in it."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,14 +9,13 @@ from pydantic import Field, ValidationError
 
 from harness.core.errors import HarnessError
 from harness.core.files import (
-    append_json_line,
     as_json,
     overwrite_text,
     read_json,
-    read_json_lines,
     write_json,
     write_text,
 )
+from harness.core.json_lines import append_json_lines, read_json_lines
 from harness.core.memory import MemoryLevel, MemoryShortage
 from harness.core.predictions import Predictions
 from harness.core.recipe import Frozen, Recipe, problems_of
@@ -52,7 +52,7 @@ class RunDirectory:
     """One run's folder. Readers get None for what has not been written yet.
 
     A file that is damaged, or was changed by hand into something else, is a `HarnessError` that
-    names it.
+    names it. Writers write a file whole or not at all, and raise `DiskFullError`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -160,14 +160,14 @@ class RunDirectory:
         self.checkpoint.unlink(missing_ok=True)
 
     def set_status(self, status: Status) -> None:
-        write_json(self.path / "status.json", status.model_dump(mode="json"))
+        self._write("status.json", status)
 
     def overwrite_status(self, status: Status) -> None:
         """As `set_status`, where a status stands already and the disk has no byte left."""
         overwrite_text(self.path / "status.json", as_json(status.model_dump(mode="json")))
 
     def write_memory(self, memory: MemoryLevel) -> None:
-        write_json(self.path / "memory.json", memory.model_dump(mode="json"))
+        self._write("memory.json", memory)
 
     def lower_memory(
         self, why: str, reason: FailureReason = FailureReason.HOST_MEMORY
@@ -183,26 +183,26 @@ class RunDirectory:
         return memory
 
     def write_recipe(self, recipe: Recipe) -> None:
-        write_json(self.path / "recipe.json", recipe.model_dump(mode="json"))
+        self._write("recipe.json", recipe)
 
     def write_provenance(self, provenance: Provenance) -> None:
-        write_json(self.path / "provenance.json", provenance.model_dump(mode="json"))
+        self._write("provenance.json", provenance)
 
     def write_record(self, record: RunRecord) -> None:
-        write_json(self.path / "record.json", record.model_dump(mode="json"))
+        self._write("record.json", record)
 
     def write_test_evaluation(self, evaluation: Evaluation) -> None:
-        write_json(self.path / "test.json", evaluation.model_dump(mode="json"))
+        self._write("test.json", evaluation)
 
     def write_store(self, path: Path) -> None:
-        write_json(self.path / "store.json", StorePlace(path=path).model_dump(mode="json"))
+        self._write("store.json", StorePlace(path=path))
 
     def write_thresholds(self, rule: str, thresholds: dict[str, float | None]) -> None:
         frozen = FrozenThresholds(rule=rule, thresholds=thresholds)
-        write_json(self.thresholds_file, frozen.model_dump(mode="json"))
+        self._write(self.thresholds_file.name, frozen)
 
     def append_epoch(self, report: EpochReport) -> None:
-        append_json_line(self.path / "metrics.jsonl", report.model_dump(mode="json"))
+        append_json_lines(self.path / "metrics.jsonl", [report.model_dump(mode="json")])
 
     def add_early(self, report: EarlyReport) -> None:
         """Write what is told within an epoch; told again after a crash, the first one stays.
@@ -212,14 +212,19 @@ class RunDirectory:
         known = self.early
         if report.epoch in (each.epoch for each in known):
             return
-        lines = "".join(each.model_dump_json() + "\n" for each in [*known, report])
-        write_text(self.path / "early.jsonl", lines)
+        self._write_lines("early.jsonl", [*known, report])
 
     def keep_epochs(self, num_epochs: int) -> None:
         """Drop the lines of epochs later than `num_epochs`: a checkpoint does not know them."""
         kept = [report for report in self.epochs if report.epoch <= num_epochs]
-        lines = "".join(report.model_dump_json() + "\n" for report in kept)
-        write_text(self.path / "metrics.jsonl", lines)
+        self._write_lines("metrics.jsonl", kept)
+
+    def _write(self, name: str, value: Frozen) -> None:
+        write_json(self.path / name, value.model_dump(mode="json"))
+
+    def _write_lines(self, name: str, values: Sequence[Frozen]) -> None:
+        lines = "".join(value.model_dump_json() + "\n" for value in values)
+        write_text(self.path / name, lines)
 
 
 def _damaged(path: Path, error: ValueError) -> HarnessError:

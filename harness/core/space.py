@@ -128,7 +128,8 @@ class SearchSpace(SpaceHeader):
     def with_base(self, values: Mapping[str, Any]) -> Self:
         """The space around another base: a parameter among the paths of `values` is now fixed.
 
-        It is `published` no more where the recipe at its default point is another one.
+        It is `published` no more where the recipe at its default point is another one; the split
+        is not the recipe's own, since tables name it beside all of their rows.
 
         Raises:
             HarnessError: A path does not exist, or what is left is not a sound space.
@@ -142,7 +143,8 @@ class SearchSpace(SpaceHeader):
         except ValidationError as error:
             first = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise HarnessError(f"{self.name}: {first}") from None
-        is_same = space.default_recipe == self.default_recipe
+        split = {"data.split": self.base.data.split}
+        is_same = space.default_recipe.with_values(split) == self.default_recipe
         return space.model_copy(update={"published": self.published and is_same})
 
     def with_search(self, settings: Mapping[str, Any]) -> Self:

@@ -62,6 +62,7 @@ def _mapping(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_space_schema() -> None:
+    """Write the schema beside the shipped spaces."""
     write_json(shipped_spaces_dir() / "space.schema.json", space_schema())
 
 

@@ -60,6 +60,7 @@ class Problems:
         self.found: list[tuple[int, str]] = []
 
     def add(self, place: Place, message: str) -> None:
+        """Note one mistake, under the line of its place."""
         self.found.append((self.file.line(place), message))
 
     def add_invalid(

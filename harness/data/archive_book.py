@@ -4,11 +4,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from harness.core.errors import named
 from harness.core.files import read_json, write_json
 from harness.data.archives import ArchiveReport
-
-NUM_NAMED = 3
-"""Members that are named where some are passed over."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +31,8 @@ class ArchiveBook:
         """Note what was met in an archive, and whether all of its images are in the store."""
         note, passed_over = "", report.passed_over
         if passed_over:
-            more = ", ..." if len(passed_over) > NUM_NAMED else ""
-            named = ", ".join(passed_over[:NUM_NAMED]) + more
-            note = f"{archive.name}: {len(passed_over)} members passed over: {named}"
+            told = named(passed_over)
+            note = f"{archive.name}: {len(passed_over)} members passed over: {told}"
             logger.warning("%s", note)
         entry = {"identity": _identity(archive), "is_done": is_done, "note": note}
         write_json(self._path, self._entries() | {archive.name: entry})

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from harness.core.errors import HarnessError
 from harness.core.files import check_space
 from harness.core.findings import FINDINGS
-from harness.core.progress import Progress
+from harness.core.progress import Progress, ignore
 from harness.data.download import download, remote_file
 from harness.data.http_ranges import TERMS, Terms
 from harness.data.manifest import StoreOrigin
+from harness.data.nih_counts import NUM_IMAGES
 from harness.data.preparing import making
 from harness.data.rows_file import RowsFile, create_rows
 from harness.data.split_lists import PARTS
@@ -40,7 +41,6 @@ PUBLISHED = {
 }
 """MD5s of the files of MedMNIST v3."""
 SIZES_PX = (28, 64, 128, 224)
-NUM_IMAGES = 112_120
 RECORD_URL = "https://zenodo.org/records/10519652"
 
 COLUMNS = (
@@ -105,7 +105,7 @@ def prepare_chestmnist(
     *,
     address: PackAddress = PackAddress(),
     published: Mapping[str, str] = PUBLISHED,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> ImageStore:
     """The image store at `out` of a pack, made or, if done, opened.
 
@@ -137,7 +137,7 @@ def fetch_pack(
     address: PackAddress,
     published: Mapping[str, str] = PUBLISHED,
     *,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> Path:
     """A pack in `folder`, fetched unless it is there, whole and with its MD5.
 
@@ -166,7 +166,7 @@ def _make(file: Path, out: Path, inputs: dict[str, str]) -> ImageStore:
         with RowsFile(unpacked / "images.npy") as images:
             complete_store(
                 unpacked,
-                images=cast("NDArray[np.uint8]", images),  # is asked for slices alone
+                images=images,
                 table=table,
                 boxes=None,
                 origin=_origin(inputs, size_px=images.shape[1]),

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, first_line
 from harness.core.files import sha256_of_file
 from harness.core.recipe import problems_of
 from harness.data.manifest import StoreOrigin
@@ -28,8 +28,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise HarnessError(f"{path}: no such file") from None
     except ValueError as error:
-        first_line = str(error).partition("\n")[0]
-        raise HarnessError(f"{path}: not a table in CSV form ({first_line})") from None
+        raise HarnessError(f"{path}: not a table in CSV form ({first_line(error)})") from None
     if rows.empty:
         raise HarnessError(f"{path}: the table has no rows")
     return rows.rename(columns=str.strip).map(str.strip)

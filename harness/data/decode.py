@@ -7,7 +7,6 @@ torch.
 """
 
 import io
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -72,7 +71,11 @@ def to_square(pixel_HW: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
 
 
 def to_gray(image: Image.Image) -> Image.Image:
-    """An image of any mode as 8-bit gray, mode `L`."""
+    """An image of any mode as 8-bit gray, mode `L`.
+
+    Raises:
+        ValueError: Its gray values are fractions, or beyond 16 bits.
+    """
     if image.mode.startswith("I"):
         value_HW = np.asarray(image, dtype=np.float64)
         if value_HW.min() < 0 or value_HW.max() > 65535:
@@ -83,13 +86,6 @@ def to_gray(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "1", "LA"):
         return image.convert("L")
     return image.convert("RGB").convert("L")
-
-
-def num_cpus() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def content_of(file: Path | IO[bytes]) -> bytes:

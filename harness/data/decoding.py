@@ -18,9 +18,10 @@ from typing import IO, Protocol
 
 import numpy as np
 
+from harness.core.errors import first_line
 from harness.data.archives import ArchiveReport, images_in
-from harness.data.contents import Contents
 from harness.data.decode import BROKEN_FILE, content_of, decode_gray
+from harness.data.row_sources import RowSources
 from harness.data.rows_file import RowsFile
 
 CHUNK_IMAGES = 128
@@ -62,7 +63,9 @@ class Outcome:
 class Source(Protocol):
     """Where images come from: what one thread works through."""
 
-    def jobs(self, outcome: Outcome) -> Generator[Job, None, None]: ...
+    def jobs(self, outcome: Outcome) -> Generator[Job, None, None]:
+        """Each image once; what else is met is noted in `outcome`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,11 @@ class Files:
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive, the row of each image that is wanted from it, and what those rows have."""
+    """An archive, the row of each image that is wanted from it, and where those rows are from."""
 
     path: Path
     rows: Mapping[str, int]
-    contents: Contents
+    row_sources: RowSources
 
     def jobs(self, outcome: Outcome) -> Generator[Job, None, None]:
         outcome.archive = self.path
@@ -91,11 +94,11 @@ class Archive:
             except BROKEN_FILE as error:
                 yield row, _reason(error, member)
                 continue
-            claim = self.contents.claim(row, content)
+            claim = self.row_sources.claim(row, content, self.path.name)
             if claim == "new":
                 yield row, io.BytesIO(content)
             elif claim == "other":
-                yield row, f"a second file of this name, with other content, in {self.path.name}"
+                yield row, self.row_sources.dispute(row, self.path.name)
 
 
 def decode_all(
@@ -171,7 +174,7 @@ def _decoded(jobs: Iterable[Job], pixels: RowsFile) -> Iterator[tuple[int, str]]
 
 def _reason(error: BaseException, file: Path | IO[bytes]) -> str:
     """The first line of an error; without the file's folder, which says nothing of the image."""
-    text = str(error).partition("\n")[0]
+    text = first_line(error)
     if isinstance(file, Path):
         text = text.replace(str(file), file.name)
     return f"{type(error).__name__}: {text}"

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, named
 from harness.core.files import check_space, naming_a_full_disk
 from harness.core.locks import held
-from harness.core.progress import Progress
+from harness.core.progress import Progress, ignore
 from harness.data.http_ranges import (
     TERMS,
     Terms,
@@ -31,7 +31,6 @@ HASH_BYTES = 2**22
 PROGRESS_EVERY_S = 0.5
 NUM_ARRIVALS = 2
 """A file that arrives whole and wrong is fetched once more, from its beginning."""
-NUM_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def download(
     *,
     num_at_once: int = NUM_AT_ONCE,
     terms: Terms = TERMS,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> None:
     """Have every file in `folder`, whole; those that are there already are checked, not fetched.
 
@@ -72,11 +71,10 @@ def download(
         check_space(folder, sum(transfer.num_missing_bytes for transfer in transfers))
         problems = _run_all(transfers, num_at_once, progress)
     if problems:
-        named = [f"{name} ({problem})" for name, problem in sorted(problems.items())]
-        more = ", ..." if len(named) > NUM_NAMED else ""
+        told = named([f"{name} ({problem})" for name, problem in sorted(problems.items())])
         raise HarnessError(
-            f"{folder}: {len(named)} of {len(files)} files could not be had: "
-            f"{', '.join(named[:NUM_NAMED])}{more}; what has arrived is kept: run it again"
+            f"{folder}: {len(problems)} of {len(files)} files could not be had: {told}; what has "
+            "arrived is kept: run it again"
         )
 
 
@@ -100,7 +98,7 @@ def remote_file(name: str, md5: str, url: str, terms: Terms = TERMS) -> RemoteFi
 
 
 def _run_all(
-    transfers: Sequence["Transfer"], num_at_once: int, progress: Progress | None
+    transfers: Sequence["Transfer"], num_at_once: int, progress: Progress
 ) -> dict[str, str]:
     """Run them in threads; the problem of each that failed, by the name of its file."""
     waiting: queue.SimpleQueue[Transfer] = queue.SimpleQueue()
@@ -121,8 +119,7 @@ def _run_all(
                 num_ended += 1
                 if error is not None:
                     problems[name] = _words_of(error)
-            if progress:
-                progress(sum(transfer.num_bytes_here for transfer in transfers), total)
+            progress(sum(transfer.num_bytes_here for transfer in transfers), total)
     finally:
         for transfer in transfers:
             transfer.stop.set()

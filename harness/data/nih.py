@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
-from harness.core.progress import Progress
+from harness.core.progress import Progress, ignore
 from harness.data.manifest import StoreOrigin
 from harness.data.nih_tables import (
     LISTS,
@@ -51,7 +51,7 @@ def prepare_nih(
     size_px: int = 256,
     num_workers: int | None = None,
     max_bad: int = 10,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> ImageStore:
     """The image store at `out` of the release in `root`, made or continued or, if done, opened.
 
@@ -125,7 +125,11 @@ def read_release(root: Path) -> SourceTable:
 
 
 def find_label_table(root: Path) -> Path:
-    """The label table in `root`; the version of 2020 where there are several."""
+    """The label table in `root`; the version of 2020 where there are several.
+
+    Raises:
+        HarnessError: There is no such folder, none, or several of other versions.
+    """
     if not root.is_dir():
         raise HarnessError(f"{root}: no such folder; give the folder of the unpacked release")
     if (root / LABEL_TABLE).exists():
@@ -140,7 +144,11 @@ def find_label_table(root: Path) -> Path:
 
 
 def find_lists(root: Path) -> dict[str, Path]:
-    """The list of each fold; empty where the release has neither."""
+    """The list of each fold; empty where the release has neither.
+
+    Raises:
+        HarnessError: One of the two is there.
+    """
     lists = {fold: root / name for fold, name in LISTS.items()}
     missing = [path.name for path in lists.values() if not path.exists()]
     if len(missing) == 1:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_text
-from harness.core.progress import Progress
+from harness.core.progress import Progress, ignore
 from harness.data.download import NUM_AT_ONCE, RemoteFile, download
 from harness.data.http_ranges import TERMS, Terms
 from harness.data.nih import ATTRIBUTION, BOX_LIST, LABEL_TABLE, LABEL_TABLES
+from harness.data.nih_counts import NUM_BOXES, NUM_IMAGES, NUM_OF_FOLD
 from harness.data.nih_tables import (
     LISTS,
-    NUM_IMAGES,
     label_version,
     read_boxes,
     read_image_list,
@@ -52,8 +52,6 @@ ARCHIVES = (
 )  # fmt: skip
 """Name, name in the NIH's share, bytes and MD5."""
 
-LIST_COUNTS = {"train_val": 86_524, "test": 25_596}
-NUM_BOXES = 984
 ATTRIBUTION_FILE = "ATTRIBUTION.txt"
 TERMS_OF_USE = (
     "The NIH Clinical Center puts no restriction on the use of these images, and asks for a link "
@@ -75,7 +73,7 @@ def download_nih(
     base: str = "",
     num_at_once: int = NUM_AT_ONCE,
     terms: Terms = TERMS,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> LabelFiles:
     """Have the twelve archives and the attribution in `folder`, and look for the label files.
 
@@ -115,7 +113,7 @@ def check_labels(folder: Path) -> LabelFiles:
         found.append(f"{path.name}: {NUM_IMAGES} images, labels {label_version(table, path)}")
     if not tables:
         absent.append(LABEL_TABLE)
-    counts = {LISTS[fold]: (read_image_list, count) for fold, count in LIST_COUNTS.items()}
+    counts = {LISTS[fold]: (read_image_list, count) for fold, count in NUM_OF_FOLD.items()}
     for name, (read, count) in (counts | {BOX_LIST: (read_boxes, NUM_BOXES)}).items():
         if not (folder / name).exists():
             absent.append(name)

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, did_you_mean, named
 from harness.core.findings import FINDINGS, NO_FINDING
+from harness.data.nih_counts import LABEL_COUNTS, NUM_IMAGES
 from harness.data.store import BOX_COLUMNS, empty_boxes
 
 LISTS = {"train_val": "train_val_list.txt", "test": "test_list.txt"}
@@ -28,19 +29,6 @@ COLUMNS = {
     "view": "View Position",
 }
 BOX_HEADER = ["Image Index", "Finding Label", "Bbox [x", "y", "w", "h]"]
-NUM_IMAGES = 112_120
-"""Images of the whole release."""
-LABEL_COUNTS = {
-    "v2020": (11559, 2776, 4667, 2303, 13317, 2516, 1686, 227, 19894, 5782, 6331, 3385, 1431, 5302),
-    "v2017-lists": (
-        11535, 2772, 4667, 2303, 13307, 2516, 1686, 227, 19870, 5746, 6323, 3385, 1353, 5298,
-    ),
-}  # fmt: skip
-"""Images per finding, in the order of `FINDINGS`, of the two sets of labels that go round.
-
-The second is that of the lists with which CheXNet was reproduced. The table of 2017 has the labels
-of 2020, but ages of up to 414 years.
-"""
 
 SPELLINGS = {"Infiltrate": "Infiltration"}
 """Findings that the list of boxes spells otherwise than the label table."""
@@ -80,7 +68,11 @@ def read_label_table(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 def label_columns(labels: pd.Series, path: Path) -> pd.DataFrame:
-    """A bool column per finding from texts such as `Edema|Mass`; `path` is for messages."""
+    """A bool column per finding from texts such as `Edema|Mass`; `path` is for messages.
+
+    Raises:
+        HarnessError: A text names a finding that is not one of the 14.
+    """
     names = labels.str.split("|")
     known = {*FINDINGS, NO_FINDING, *SPELLINGS}
     for name in names.explode().unique():
@@ -104,7 +96,7 @@ def label_version(table: pd.DataFrame, path: Path) -> str:
     by_name = "v2020" if "v2020" in path.name else "v2017"
     if len(table) != NUM_IMAGES:
         return by_name
-    counts = tuple(int(count) for count in table[list(FINDINGS)].sum())
+    counts = {finding: int(table[finding].sum()) for finding in FINDINGS}
     known = {name for name, theirs in LABEL_COUNTS.items() if theirs == counts}
     if known == {"v2020"} and table["age"].isna().any():
         return "v2017"
@@ -219,8 +211,7 @@ def _read_box(line: list[str], where: str) -> tuple[str, str, float, float, floa
 def _refuse(names: list[str], what: str) -> None:
     """Raise with the number of names and the first of them, where there are any."""
     if names:
-        more = ", ..." if len(names) > 3 else ""
-        raise HarnessError(f"{what}: {len(names)}, {', '.join(map(str, names[:3]))}{more}")
+        raise HarnessError(f"{what}: {len(names)}, {named(names)}")
 
 
 def count_note(count: int, what: str) -> tuple[str, ...]:

@@ -16,7 +16,11 @@ OPTIONAL = ("patient", "age", "sex", "view", "part")
 
 
 def read(root: Path) -> SourceTable:
-    """`labels.csv` in `root`; `image` is a path below `root`."""
+    """`labels.csv` in `root`; `image` is a path below `root`.
+
+    Raises:
+        HarnessError: There is no such table, or a line of it cannot be.
+    """
     path = root / TABLE_FILE
     rows = read_csv(path)
     if "image" not in rows.columns:

@@ -10,10 +10,11 @@ import pandas as pd
 
 from harness.core.errors import HarnessError
 from harness.core.locks import held
-from harness.core.progress import Progress
+from harness.core.progress import Progress, ignore
+from harness.data.filling import Found
 from harness.data.manifest import StoreOrigin, read_manifest
-from harness.data.partial_store import Found, PartialStore, first_difference
-from harness.data.store import ImageStore, empty_boxes
+from harness.data.partial_store import PartialStore, first_difference
+from harness.data.store import ImageStore, empty_boxes, lock_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def prepare_store(
     size_px: int,
     max_bad: int,
     num_workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> ImageStore:
     """The image store at `out` of a source, made or continued or, if done, opened.
 
@@ -69,7 +70,7 @@ def prepare_store(
             out, inputs=inputs, num_images=len(source.table), size_px=size_px
         )
         if not partial.is_complete:
-            failures = partial.fill(
+            failures = partial.filling.fill(
                 source.files,
                 archives=source.archives,
                 max_bad=max_bad,
@@ -78,7 +79,7 @@ def prepare_store(
             )
             for image, reason in failures.items():
                 logger.warning("%s: left out (%s)", image, reason)
-            notes = source.origin.notes + partial.notes
+            notes = source.origin.notes + partial.filling.notes
             partial.complete(
                 table=source.table,
                 boxes=source.boxes,
@@ -102,7 +103,7 @@ def making(out: Path, inputs: dict[str, str]) -> Iterator[ImageStore | None]:
     if store is not None:
         yield store
         return
-    with held(out.with_name(f".{out.name}.lock"), of=out):
+    with held(lock_of(out), of=out):
         yield finished_store(out, inputs)  # by whoever held the lock a moment ago
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.core.errors import HarnessError, did_you_mean
-from harness.core.progress import Progress
+from harness.core.progress import Progress, ignore
 
 if TYPE_CHECKING:
     from harness.data.preparing import SourceTable
@@ -51,7 +51,7 @@ def prepare(
     size_px: int = 256,
     max_bad: int = 10,
     num_workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> "ImageStore":
     """The image store at `out` of a source in the folder `root`, made, continued or opened.
 

@@ -7,7 +7,7 @@ memory of the process, and a full disk would end it with a signal instead of an 
 import math
 import os
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,27 @@ from harness.core.files import check_space, naming_a_full_disk, write_atomic
 COPY_ROWS = 1024
 
 
+class PixelRows(Protocol):
+    """Uint8, rows x ..., of which slices are read: an array, or a `RowsFile`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]: ...
+
+
 class RowsFile:
     """An open file of uint8; `shape[0]` rows of `shape[1:]`, of which slices are read."""
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_writable: bool = True) -> None:
+        """`is_writable` False gets by where nobody may write."""
         self.path = path
         with path.open("rb") as stream:
             np.lib.format.read_magic(stream)
@@ -32,7 +47,7 @@ class RowsFile:
         assert not is_fortran
         self.shape: tuple[int, ...] = shape
         self._row_bytes = math.prod(shape[1:])
-        self._file = os.open(path, os.O_RDWR)
+        self._file = os.open(path, os.O_RDWR if is_writable else os.O_RDONLY)
 
     def __enter__(self) -> Self:
         return self

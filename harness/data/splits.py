@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.findings import FINDINGS
+from harness.data.nih_counts import NUM_PATIENTS
 from harness.data.split_lists import PARTS, PREFIX, hash_of_parts, listed_parts
 from harness.data.store import ImageStore
 
@@ -35,7 +36,6 @@ release, the share of every finding of more than 500 images differs by less than
 and val. To redraw until the parts are balanced is rerandomization (Morgan & Rubin 2012,
 doi:10.1214/12-AOS1008); no score of any network was looked at."""
 
-NUM_NIH_PATIENTS = 30_805
 DACNET_SEED = 42
 
 
@@ -134,7 +134,11 @@ def _check_patients(patient_N: NDArray[np.object_], part_N: NDArray[np.str_], na
 
 
 def official(table: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.str_]:
-    """The release's own lists; validation is carved from `train_val` by patient, stratified."""
+    """The release's own lists; validation is carved from `train_val` by patient, stratified.
+
+    Raises:
+        HarnessError: The store was made without the lists, or has parts of another source.
+    """
     fold_N = table["fold"].to_numpy(dtype=str)
     if np.isin(fold_N, ("train", "val")).any():
         raise HarnessError(
@@ -195,7 +199,11 @@ def _draw(name: str) -> float:
 
 
 def as_given(table: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.str_]:
-    """The three parts that a source itself gives, such as ChestMNIST's."""
+    """The three parts that a source itself gives, such as ChestMNIST's.
+
+    Raises:
+        HarnessError: The source gives none.
+    """
     fold_N = table["fold"].to_numpy(dtype=str)
     if not np.isin(fold_N, ("train", "val")).any():
         raise HarnessError(
@@ -218,9 +226,9 @@ def _rebuilt(*, test_share: float, val_share: float) -> SplitRule:
 
     def rule(table: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.str_]:
         patients = table["patient"].unique().tolist()
-        if set(patients) != {str(number + 1) for number in range(NUM_NIH_PATIENTS)}:
+        if set(patients) != {str(number + 1) for number in range(NUM_PATIENTS)}:
             raise HarnessError(
-                f"the splits of DannyNet's authors are of the {NUM_NIH_PATIENTS:,} patients of the "
+                f"the splits of DannyNet's authors are of the {NUM_PATIENTS:,} patients of the "
                 f"whole NIH release, and this table has {len(patients):,} or others"
             )
         patients.sort(key=int)  # the order of the release's table

@@ -6,6 +6,7 @@ N images, L findings.
 """
 
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -17,14 +18,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, first_line
 from harness.core.files import sha256_of_json, write_atomic, write_json
 from harness.data.manifest import OTHER_COLUMNS, StoreManifest, StoreOrigin, read_manifest
+from harness.data.rows_file import PixelRows, RowsFile
 
 BOX_COLUMNS = ("image", "finding", "x", "y", "w", "h")
 FOLDS = ("train_val", "train", "val", "test", "")
 """Parts that a source itself gives: a release's two lists, or three parts, or none."""
-HASH_CHUNK_BYTES = 64 * 2**20
+HASH_CHUNK_BYTES = 2**24
 
 
 class ImageStore:
@@ -79,9 +81,8 @@ class ImageStore:
             check_table(table, manifest.findings, where=path / "table.parquet")
             store = cls(path, manifest=manifest, table=table, boxes=boxes)
         except (OSError, ValueError) as error:
-            first_line = str(error).partition("\n")[0]
             raise HarnessError(
-                f"{path}: damaged image store ({first_line}); prepare it again"
+                f"{path}: damaged image store ({first_line(error)}); prepare it again"
             ) from None
         store._check_parts()
         return store
@@ -107,13 +108,19 @@ class ImageStore:
         """64 hexadecimal digits that name the content, wherever and whenever it was written."""
         return self.manifest.fingerprint
 
+    def open_pixels(self) -> RowsFile:
+        """The images for who goes through all of them: read by slices, none kept in memory."""
+        return RowsFile(self.path / "images.npy", is_writable=False)
+
     def verify(self) -> None:
         """Read every image and compare with the manifest.
 
         Raises:
             HarnessError: The images are not those that were stored.
         """
-        if sha256_of_images(self.images) != self.manifest.images_sha256:
+        with self.open_pixels() as pixels:
+            found = sha256_of_images(pixels)
+        if found != self.manifest.images_sha256:
             raise HarnessError(f"{self.path}/images.npy: its pixels changed; prepare it again")
 
     def _check_parts(self) -> None:
@@ -140,6 +147,17 @@ class ImageStore:
                 )
 
 
+def check_is_free(out: Path) -> None:
+    """Raise `HarnessError` where there is something at `out`."""
+    if out.exists():
+        raise HarnessError(f"{out}: already exists; remove it or choose another folder")
+
+
+def lock_of(out: Path) -> Path:
+    """The lock that whoever makes a store at `out` holds (`core.locks`)."""
+    return out.with_name(f".{out.name}.lock")
+
+
 def write_store(
     path: Path,
     *,
@@ -160,8 +178,7 @@ def write_store(
         HarnessError: There is something at `path`.
     """
     path = Path(path).resolve()
-    if path.exists():
-        raise HarnessError(f"{path}: already exists; remove it or choose another folder")
+    check_is_free(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         partial.mkdir(parents=True)
@@ -176,7 +193,7 @@ def write_store(
 def complete_store(
     folder: Path,
     *,
-    images: NDArray[np.uint8],
+    images: PixelRows,
     table: pd.DataFrame,
     boxes: pd.DataFrame | None,
     origin: StoreOrigin,
@@ -235,10 +252,10 @@ def empty_boxes() -> pd.DataFrame:
     })  # fmt: skip
 
 
-def sha256_of_images(images: NDArray[np.uint8]) -> str:
+def sha256_of_images(images: PixelRows) -> str:
     """SHA-256 of the pixels in row order, read a piece at a time."""
     digest = hashlib.sha256()
-    rows = max(1, HASH_CHUNK_BYTES // max(1, images[:1].nbytes))
+    rows = max(1, HASH_CHUNK_BYTES // max(1, math.prod(images.shape[1:])))
     for start in range(0, len(images), rows):
         digest.update(np.ascontiguousarray(images[start : start + rows]).data)
     return digest.hexdigest()

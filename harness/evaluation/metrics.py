@@ -7,7 +7,7 @@ A figure of a finding is over the images whose label of it is known. `is_known_N
 are, None that all are; what stands in the scores and labels of the others changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,29 @@ ScoreArray = NDArray[np.floating]
 def all_known(label_NL: BoolArray, is_known_NL: BoolArray | None) -> BoolArray:
     """The mask itself, and where there is none one that is True everywhere (and takes no room)."""
     return np.broadcast_to(True, label_NL.shape) if is_known_NL is None else is_known_NL
+
+
+def known_columns(
+    score_NL: ScoreArray, label_NL: BoolArray, is_known_NL: BoolArray | None
+) -> Iterator[tuple[ScoreArray, BoolArray, BoolArray]]:
+    """For each finding the scores and labels of the images whose label is known, and which are."""
+    for column, is_known_N in enumerate(all_known(label_NL, is_known_NL).T):
+        yield score_NL[is_known_N, column], label_NL[is_known_N, column], is_known_N
+
+
+def falling(score_N: ScoreArray) -> tuple[IntArray, IntArray]:
+    """The order of falling scores, and where in it the last image with each distinct score is.
+
+    Raises:
+        ValueError: A score is not finite.
+    """
+    if not np.isfinite(score_N).all():
+        raise ValueError("scores must be finite")
+    order_N = np.argsort(score_N)[::-1]
+    sorted_N = score_N[order_N]
+    is_last_N = np.ones(len(sorted_N), dtype=bool)
+    is_last_N[:-1] = sorted_N[1:] != sorted_N[:-1]
+    return order_N, np.flatnonzero(is_last_N)
 
 
 def call_positive(score: ScoreArray, threshold: ArrayLike) -> BoolArray:
@@ -101,17 +124,11 @@ def operating_points(score_N: ScoreArray, label_N: BoolArray) -> OperatingPoints
     Raises:
         ValueError: A score is not finite.
     """
-    if not np.isfinite(score_N).all():
-        raise ValueError("scores must be finite")
-    order_N = np.argsort(score_N)[::-1]
-    sorted_N = score_N[order_N]
-    is_last_N = np.ones(len(sorted_N), dtype=bool)
-    is_last_N[:-1] = sorted_N[1:] != sorted_N[:-1]
-    last_K = np.flatnonzero(is_last_N)
+    order_N, last_K = falling(score_N)
     tp_K = np.cumsum(label_N[order_N], dtype=np.int64)[last_K]
     num_positives = int(np.count_nonzero(label_N))
     return OperatingPoints(
-        threshold_K=sorted_N[last_K].astype(np.float64),
+        threshold_K=score_N[order_N[last_K]].astype(np.float64),
         tp_K=tp_K,
         fp_K=last_K + 1 - tp_K,
         num_positives=num_positives,
@@ -123,11 +140,8 @@ def points_per_finding(
     score_NL: ScoreArray, label_NL: BoolArray, is_known_NL: BoolArray | None = None
 ) -> list[OperatingPoints]:
     """The `operating_points` of each finding: one sort, shared by all that needs the order."""
-    columns = zip(score_NL.T, label_NL.T, all_known(label_NL, is_known_NL).T, strict=True)
-    return [
-        operating_points(score_N[is_known_N], label_N[is_known_N])
-        for score_N, label_N, is_known_N in columns
-    ]
+    columns = known_columns(score_NL, label_NL, is_known_NL)
+    return [operating_points(score_N, label_N) for score_N, label_N, _ in columns]
 
 
 def auroc(

@@ -21,6 +21,7 @@ from harness.evaluation.metrics import (
     IntArray,
     ScoreArray,
     all_known,
+    known_columns,
     ratio,
 )
 from harness.evaluation.resampling import Resamples
@@ -48,8 +49,8 @@ def ranking_metrics(
     """
     is_known_NL = all_known(label_NL, is_known_NL)
     rankings = [
-        Ranking.of(score_N[is_known_N], label_N[is_known_N], resamples.of(is_known_N))
-        for score_N, label_N, is_known_N in zip(score_NL.T, label_NL.T, is_known_NL.T, strict=True)
+        Ranking.of(score_N, label_N, resamples.of(is_known_N))
+        for score_N, label_N, is_known_N in known_columns(score_NL, label_NL, is_known_NL)
     ]
     truths = [label_NL & is_known_NL, ~label_NL & is_known_NL]
     counted = resamples.totals(np.concatenate(truths, axis=1)).astype(np.int64)

@@ -16,7 +16,8 @@ from harness.evaluation.metrics import (
     IntArray,
     OperatingPoints,
     ScoreArray,
-    all_known,
+    falling,
+    known_columns,
 )
 from harness.evaluation.resampling import Resamples
 from harness.evaluation.thresholds import apply_rule, find_rule
@@ -50,10 +51,9 @@ def threshold_intervals(
         HarnessError: The rule is unknown.
     """
     chosen = find_rule(rule)
-    columns = zip(score_NL.T, label_NL.T, all_known(label_NL, is_known_NL).T, strict=True)
     curves = [
-        _Curve.of(score_N[is_known_N], label_N[is_known_N], resamples.unit_N[is_known_N])
-        for score_N, label_N, is_known_N in columns
+        _Curve.of(score_N, label_N, resamples.unit_N[is_known_N])
+        for score_N, label_N, is_known_N in known_columns(score_NL, label_NL, is_known_NL)
     ]
     threshold_RL = np.array(
         [
@@ -82,12 +82,9 @@ class _Curve:
 
     @classmethod
     def of(cls, score_N: ScoreArray, label_N: BoolArray, unit_N: NDArray[np.int32]) -> Self:
-        order_N = np.argsort(score_N)[::-1]
-        sorted_N = score_N[order_N].astype(np.float64)
-        is_last_N = np.ones(len(sorted_N), dtype=bool)
-        is_last_N[:-1] = sorted_N[1:] != sorted_N[:-1]
-        last_K = np.flatnonzero(is_last_N)
-        return cls(unit_N[order_N], label_N[order_N], last_K, sorted_N[last_K])
+        order_N, last_K = falling(score_N)
+        threshold_K = score_N[order_N[last_K]].astype(np.float64)
+        return cls(unit_N[order_N], label_N[order_N], last_K, threshold_K)
 
     def resampled(self, count_U: NDArray[np.uint8]) -> OperatingPoints:
         """What `operating_points` gives for images that stand there as often as their unit.

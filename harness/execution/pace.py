@@ -26,6 +26,7 @@ from harness.data.batches import Batches, LabelledImages
 from harness.models.seen import seen_metadata
 from harness.models.zoo import Network
 from harness.training.build import build
+from harness.training.listeners import Listeners
 from harness.training.means import Means
 from harness.training.parts import as_predictions, open_data
 from harness.training.runtime import describe_device, num_threads, resolve_device, resolve_speedups
@@ -133,11 +134,9 @@ def _fit(recipe: Recipe, network: Network, parts: Parts, run: RunDirectory, mean
     def report(epoch: EpochReport) -> None:
         ended_s.append(time.perf_counter())
 
-    def keep_scores(score_NL: NDArray[np.float32]) -> None: ...
-
     one_epoch = recipe.with_values({"train.epochs": 1})
-    trainer = Trainer(one_epoch, network, parts=parts, run=run, means=means)
-    trainer.fit(report, keep_scores)
+    told = Listeners(report=report)
+    Trainer(one_epoch, network, parts=parts, run=run, means=means, listeners=told).fit()
     assert isinstance(parts.val, FirstBatches)
     return ended_s[0] - parts.val.end_s
 

@@ -66,6 +66,7 @@ def execute(
             callbacks=[_BookCallback(book, searcher)],
             failure_config=tune.FailureConfig(max_failures=0),
             verbose=0,
+            progress_reporter=_NoReporter(),
         ),
     )
     try:
@@ -79,6 +80,13 @@ def execute(
 
 def _name_of(trial: Trial) -> str:
     return str(trial.config["name"])
+
+
+class _NoReporter(tune.ProgressReporter):
+    """In place of Ray's own for notebooks, which clears the cell, whatever `verbose` says."""
+
+    def should_report(self, trials: list[Trial], done: bool = False) -> bool:
+        return False
 
 
 class _DriverOnly:

@@ -21,6 +21,7 @@ from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
 from harness.core.looks import Look, record_looks
 from harness.core.predictions import Predictions
+from harness.core.progress import progress_console
 from harness.evaluation.subgroups import Cases
 
 
@@ -82,7 +83,7 @@ def report(folder: Path, console: Console | None = None) -> Results:
     Raises:
         HarnessError: The folder holds no comparison.
     """
-    return reported(folder, console or Console(stderr=True))[0]
+    return reported(folder, console or progress_console())[0]
 
 
 def reported(folder: Path, console: Console) -> tuple[Results, list[Path]]:

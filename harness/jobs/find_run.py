@@ -46,7 +46,7 @@ def find_run(word: str, results: Path) -> FoundRun:
     path = Path(word).expanduser()
     if path.is_dir() and RunDirectory(path.resolve()).recipe is not None:
         return _of_path(path.resolve(), results)
-    runs = list(_all_runs(results))
+    runs = list(all_runs(results))
     found = [run for run in runs if word in (run.name, run.directory.path.name)]
     if not found and (of_group := [run.name for run in runs if run.group == word]):
         raise HarnessError(f"{word}: a search or a benchmark; name a run of it: {of_group[0]}")
@@ -93,13 +93,13 @@ def store_of(found: FoundRun, results: Path, given: Path | None = None) -> Path:
 
 
 def _of_path(path: Path, results: Path) -> FoundRun:
-    for run in _all_runs(results):
+    for run in all_runs(results):
         if run.directory.path == path:
             return run
     return FoundRun("", RunDirectory(path))
 
 
-def _all_runs(results: Path) -> Iterator[FoundRun]:
+def all_runs(results: Path) -> Iterator[FoundRun]:
     """The runs of all searches and benchmarks, by name."""
     places = [(path.name, path) for path in sorted((results / "searches").glob("*"))]
     places += [(path.parent.name, path) for path in sorted(results.glob("*/runs"))]

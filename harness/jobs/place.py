@@ -8,6 +8,7 @@ from typing import Literal
 from rich.console import Console
 
 from harness.core.machine import Machine
+from harness.core.progress import progress_console
 from harness.core.recipe import Recipe
 from harness.data.splits import make_split
 from harness.data.store import ImageStore
@@ -38,9 +39,7 @@ class Place:
     resources: Resources = field(default_factory=Resources)
     storage: str | None = None
     tracking_uri: str | None = None
-    console: Console = field(
-        default_factory=lambda: Console(stderr=True, markup=False, highlight=False)
-    )
+    console: Console = field(default_factory=progress_console)
 
 
 def open_images(path: Path, recipes: Sequence[Recipe]) -> ImageStore:

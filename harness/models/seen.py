@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from harness.core.errors import HarnessError
-from harness.core.recipe import Frozen, problems_of
+from harness.core.recipe import IMAGENET, RANDOM, Frozen, problems_of
 from harness.data.manifest import StoreManifest
 from harness.data.splits import Split, make_split
 from harness.data.store import ImageStore
@@ -45,8 +45,8 @@ class Seen(Frozen):
 
 
 NAMED: dict[str, tuple[Seen, ...]] = {
-    "none": (),
-    "imagenet": (),
+    RANDOM: (),
+    IMAGENET: (),
 }
 """What the weights that have a name of their own in recipes have seen."""
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError, did_you_mean, first_line
 from harness.core.files import sha256_of_file
 
 logger = logging.getLogger(__name__)
@@ -117,9 +117,8 @@ def _read_pickle(path: Path) -> Any:
             "since that could run code; save its state_dict() alone, best as .safetensors"
         ) from None
     except Exception as error:  # torch raises a dozen kinds, all of which mean the same here
-        first_line = str(error).partition("\n")[0]
         raise HarnessError(
-            f"model.weights: {path} cannot be read ({type(error).__name__} {first_line})"
+            f"model.weights: {path} cannot be read ({type(error).__name__} {first_line(error)})"
         ) from None
 
 
@@ -259,13 +258,9 @@ def fetch_pretrained(hub_id: str) -> Path:
         get_hf_file_metadata(hf_hub_url(hub_id, HUB_FILE), timeout=MAX_WAIT_S)
         return Path(hf_hub_download(hub_id, HUB_FILE))
     except Exception as error:  # of the HTTP library, which differs between the hub's versions
+        why = f"{type(error).__name__}: {first_line(error)[:100]}"
         raise HarnessError(
             f"model.weights: imagenet ({hub_id}) is not in the cache {HF_HUB_CACHE} and cannot be "
-            f"fetched ({_reason(error)}); run once where there is a network and copy that folder "
+            f"fetched ({why}); run once where there is a network and copy that folder "
             "here (HF_HOME says where it lies), or set model.weights to a file, or to none"
         ) from None
-
-
-def _reason(error: Exception) -> str:
-    first_line = str(error).strip().partition("\n")[0][:100]
-    return f"{type(error).__name__}: {first_line}"

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import sha256_of_file
-from harness.core.recipe import ModelRecipe
+from harness.core.recipe import IMAGENET, RANDOM, ModelRecipe
 from harness.models.weights import fetch_pretrained, head_prefix, load_file
 
 logger = logging.getLogger(__name__)
@@ -27,8 +27,6 @@ logger = logging.getLogger(__name__)
 GRAY_MEAN = 0.5
 GRAY_STD = 0.25
 """Of the project's own networks: near the mean and spread of chest films scaled to [0, 1]."""
-
-RANDOM, IMAGENET = "none", "imagenet"
 
 
 class Network(nn.Module):

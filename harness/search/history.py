@@ -115,7 +115,7 @@ def _read_trials(
             if trial is None:
                 continue
             provenance = run.provenance
-            yield trial, _seconds(run), provenance.device if provenance else ""
+            yield trial, seconds_of(run), provenance.device if provenance else ""
         except (OSError, HarnessError) as error:
             log.warning("%s is left out: %s", run.path.name, error)
 
@@ -137,7 +137,7 @@ def _read_trial(run: RunDirectory, plan: SearchPlan, ledger: Ledger) -> TrialHis
     )
 
 
-def _seconds(run: RunDirectory) -> float | None:
+def seconds_of(run: RunDirectory) -> float | None:
     """What its record says; else the sum over its epochs, as of a pruned trial."""
     record = run.record
     if record is not None:

@@ -193,7 +193,7 @@ def draw_pictures(search_dir: Path, store: StoreOrigin) -> Path | None:
         if not _is_drawn(folder, search_dir / LEDGER_FILE):
             split = read_plan(search_dir).space.base.data.split
             search = search_history(search_dir)
-            write_pictures(search, _heading(search, store, split), folder)
+            write_pictures(search, heading_of([search], store, split), folder)
     except Exception as error:  # whatever it is: no picture is worth a search
         log.warning("search %s: its pictures are not drawn: %s", search_dir.name, error)
         return None
@@ -207,13 +207,18 @@ def write_pictures(search: SearchHistory, heading: Heading, folder: Path) -> lis
     return [path for name, figure in drawn for path in write_plate(figure, folder, name)]
 
 
-def _heading(search: SearchHistory, store: StoreOrigin, split: str) -> Heading:
-    counts = Counter(trial.outcome for trial in search.trials)
+def heading_of(searches: Sequence[SearchHistory], store: StoreOrigin, split: str) -> Heading:
+    """What stands above the pictures of searches on one store."""
+    counts = Counter(trial.outcome for search in searches for trial in search.trials)
     facts = [f"{store.source}, split {split}, validation part"]
     facts.append(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
-    if search.hours is not None:
-        facts.append(f"{search.hours:.2g} device-hours on {search.device or 'unknown devices'}")
-    return Heading(f"search {search.name}", "; ".join(facts), store.is_synthetic)
+    hours = [search.hours for search in searches if search.hours is not None]
+    if hours:
+        devices = ", ".join(sorted({search.device for search in searches if search.device}))
+        facts.append(f"{sum(hours):.2g} device-hours on {devices or 'unknown devices'}")
+    noun = "search" if len(searches) == 1 else "searches"
+    name = f"{noun} {', '.join(search.name for search in searches)}"
+    return Heading(name, "; ".join(facts), store.is_synthetic)
 
 
 def _is_drawn(folder: Path, ledger: Path) -> bool:

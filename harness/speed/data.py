@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.core.errors import HarnessError
-from harness.data.decode import decode_gray, num_cpus
+from harness.core.machine import num_cpus
+from harness.data.decode import decode_gray
 from harness.data.decoding import CHUNK_IMAGES, Files, Target, decode_all
 from harness.data.phantom import make_phantom
 from harness.data.rows_file import create_rows

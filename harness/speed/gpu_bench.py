@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.machine import Speedups
-from harness.data.decode import num_cpus
+from harness.core.machine import Speedups, num_cpus
 from harness.speed.gpu_parts import TINY, Size, make_trials, png_loop_speed, step_speed
 from harness.speed.report import Row
 from harness.training.compiled import forget_compiled

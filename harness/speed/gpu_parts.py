@@ -241,6 +241,6 @@ def make_trials(size: Size, count: int) -> None:
                 few, size.models[0], size.trial_batch, "none", Path(folder).resolve(),
                 train__epochs=3, optim__lr=1e-4 * (1 + number),
             )  # fmt: skip
-            trainer.fit(lambda report: None, lambda score_NL: None)
+            trainer.fit()
             del trainer
             free_memory()

@@ -22,7 +22,7 @@ from harness.speed.minimal import minimal_steps
 from harness.speed.report import Row, Speed
 from harness.speed.reports import ReportSpeed, measure_reports
 from harness.speed.work import Work, make_trainer
-from harness.training.progress import Progress
+from harness.training.course import Course
 from harness.training.runtime import num_threads
 from harness.training.trainer import Trainer
 
@@ -174,13 +174,13 @@ def compare_saves(model: str, trainer: Trainer, count: int = NUM_SAVES) -> SaveS
 
     The loop is as it is where an epoch takes longer than its checkpoint: nothing is being written.
     """
-    trainer.progress, trainer.metrics = Progress(epoch=1), {"val/loss": 1.0}
+    trainer.course, trainer.metrics = Course(epoch=1), {"val/loss": 1.0}
     trainer.best_score_NL = np.zeros((1, 1), dtype=np.float32)
     by_hand = trainer.run.path / "by_hand.ckpt"
     blocked_s, saved_s = [], []
     for _ in range(count + 1):
         began = time.perf_counter()
-        trainer.save(lambda report: None, lambda score_NL: None)
+        trainer.save()
         blocked_s.append(time.perf_counter() - began)
         trainer.writer.wait()
         began = time.perf_counter()

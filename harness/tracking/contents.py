@@ -14,7 +14,8 @@ from harness.core.recipe import Recipe, recipe_paths
 from harness.core.records import Evaluation, Outcome, Provenance, RunRecord, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
-from harness.evaluation.figures import pr_figure, reliability_figure, roc_figure, save_figure
+from harness.evaluation.curves import pr_figure, reliability_figure, roc_figure
+from harness.evaluation.figures import save_figure
 
 ARTIFACTS = ("recipe.json", "record.json", "thresholds.json")
 """What whoever sees MLflow but not the results folder needs to make or judge a run again.

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, first_line
 from harness.core.files import FULL, check_space, disk_full, write_atomic
+from harness.core.run_dir import RunDirectory
 from harness.training.failures import memory_failure
 
 
@@ -43,8 +44,9 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
     except Exception as error:  # torch raises a dozen kinds, nearly all of which mean the same
         if memory_failure(error):
             raise
-        first_line = str(error).partition("\n")[0]
-        raise HarnessError(f"{path}: not a checkpoint of this harness ({first_line})") from None
+        raise HarnessError(
+            f"{path}: not a checkpoint of this harness ({first_line(error)})"
+        ) from None
     return state
 
 
@@ -78,8 +80,25 @@ def load_weights(path: Path, module: nn.Module) -> None:
     except Exception as error:  # safetensors' own error is not an OSError
         if memory_failure(error):
             raise
-        first_line = str(error).partition("\n")[0]
-        raise HarnessError(f"{path}: these weights do not load ({first_line})") from None
+        raise HarnessError(f"{path}: these weights do not load ({first_line(error)})") from None
+
+
+def check_run_space(run: RunDirectory, backbone: nn.Module, num_moments: int) -> None:
+    """Refuse a disk on which a run could not end, before any time is spent.
+
+    The most that lies there at once: the last checkpoint, the next beside it, the weights.
+
+    Args:
+        num_moments: Tensors of a weight's size that the optimizer keeps beside each.
+
+    Raises:
+        DiskFullError: There is too little space.
+    """
+    weights = num_bytes(backbone.state_dict())
+    moments = num_moments * num_bytes(list(backbone.parameters()))
+    there = (run.checkpoint, run.best_weights)
+    lies = sum(path.stat().st_size for path in there if path.exists())
+    check_space(run.checkpoint, max(0, 2 * (weights + moments) + weights - lies))
 
 
 def num_bytes(state: Any) -> int:

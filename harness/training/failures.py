@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from harness.core.errors import DiskFullError, DivergedError, HarnessError
+from harness.core.errors import DiskFullError, DivergedError, HarnessError, first_line
 from harness.core.files import FULL
 from harness.core.memory import MemoryFloorError
 from harness.core.records import FailureReason, Outcome, Status
@@ -56,7 +56,7 @@ def name_failure(error: Exception) -> tuple[FailureReason, str]:
     if isinstance(error, MemoryFloorError):
         return error.reason, str(error)
     if (lacking := memory_failure(error)) is not None:
-        return lacking, first_line(error)
+        return lacking, cause_of(error)
     if isinstance(error, OSError) and error.errno in FULL:
         return FailureReason.DISK, str(error)
     reasons = {
@@ -89,7 +89,6 @@ def memory_failure(error: BaseException) -> FailureReason | None:
     return None
 
 
-def first_line(error: BaseException) -> str:
-    """What an error says first, or its kind: torch adds places in its code and pages of advice."""
-    text = PLACE_IN_TORCH.sub("", str(error).strip())
-    return text.partition("\n")[0] or type(error).__name__
+def cause_of(error: BaseException) -> str:
+    """What an error says first: torch adds places in its code and pages of advice."""
+    return PLACE_IN_TORCH.sub("", first_line(error))

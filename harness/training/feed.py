@@ -12,7 +12,7 @@ from torch import Tensor
 from harness.core.recipe import Recipe
 from harness.data.augment import apply_parameters, draw_parameters, joined
 from harness.data.batches import Batches
-from harness.training.means import Watch, unwatched
+from harness.training.listeners import Watch, unwatched
 
 
 def shown(

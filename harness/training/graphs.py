@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn, optim
 
-from harness.training.means import Watch
+from harness.training.listeners import Watch
 from harness.training.optim import as_tensors
 from harness.training.step import Step
 

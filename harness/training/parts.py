@@ -82,7 +82,8 @@ def open_data(recipe: Recipe, machine: Machine) -> tuple[StoreRows, Split]:
     in what is returned, or in what is kept open for the next run.
 
     Raises:
-        HarnessError: The store at this path is not the one that the recipe is bound to.
+        HarnessError: The store at this path is not the one that the recipe is bound to, or the
+            split cannot be made of it.
     """
     state = _state_of(machine.store)
     return _open_choosable(machine.store, state, recipe.data.store, recipe.data.split)
@@ -133,7 +134,11 @@ def _state_of(store: Path) -> tuple[object, ...]:
 
 
 def check_val_labels(store: StoreRows, split: Split) -> None:
-    """Refuse a validation part by which no epoch could be told from another."""
+    """Refuse a validation part by which no epoch could be told from another.
+
+    Raises:
+        HarnessError: No finding is known to be both present and absent in it.
+    """
     label_NL, is_known_NL = store.label_NL[split.val], store.is_known_NL[split.val]
     is_present_L, is_absent_L = label_NL.any(axis=0), (~label_NL & is_known_NL).any(axis=0)
     if not (is_present_L & is_absent_L).any():

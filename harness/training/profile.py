@@ -17,7 +17,7 @@ import torch
 from torch.profiler import ProfilerActivity
 
 from harness.core.files import write_atomic, write_text
-from harness.training.means import PHASES, unwatched
+from harness.training.listeners import PHASES, unwatched
 
 NUM_SKIPPED = 3
 """Steps before those that torch's profiler sees: memory is found and kernels are chosen there."""

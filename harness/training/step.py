@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, optim
 
 from harness.models.zoo import Network
+from harness.training.listeners import Watch, unwatched
 from harness.training.losses import Loss
-from harness.training.means import Means
 from harness.training.runtime import autocast
-from harness.training.thrift import statistics_of_one_forward
+from harness.training.thrift import Thrift, statistics_of_one_forward
 
 StepCall = Callable[[Tensor, Tensor], Tensor]
 """(image_B1HW, label_BL) -> the mean loss of the batch, a scalar on its device."""
@@ -27,16 +27,17 @@ class Step:
         network: Network,
         optimizer: optim.Optimizer,
         loss: Loss,
-        means: Means,
+        thrift: Thrift,
         *,
+        watch: Watch = unwatched,
         forward: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         """`forward` computes what `network` does, by other means; None is the network itself."""
         self.network = network
         self.optimizer = optimizer
         self.loss = loss
-        self.thrift = means.thrift
-        self.watch = means.watch
+        self.thrift = thrift
+        self.watch = watch
         self.forward = forward or network
 
     def __call__(self, image_B1HW: Tensor, label_BL: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ run that continues from a checkpoint draws what it would have drawn.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -16,22 +16,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from harness.core.errors import DivergedError
-from harness.core.files import check_space
 from harness.core.recipe import Recipe
 from harness.core.records import EarlyReport, EpochReport
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
 from harness.core.selection import SCORE
-from harness.evaluation.metrics import macro_auroc
 from harness.models.zoo import Network
-from harness.training.checkpoint import load_checkpoint, num_bytes, save_checkpoint, save_weights
+from harness.training.checkpoint import (
+    check_run_space,
+    load_checkpoint,
+    save_checkpoint,
+    save_weights,
+)
 from harness.training.compiled import compiled
+from harness.training.course import Course, as_best, parts_of_an_epoch
 from harness.training.epoch_writer import EpochWriter
-from harness.training.fast_step import build_step
 from harness.training.feed import shown
+from harness.training.graphs import GraphedStep
+from harness.training.listeners import NOBODY, Listeners, unwatched
 from harness.training.losses import build_loss
 from harness.training.means import Means
 from harness.training.optim import (
@@ -42,27 +46,16 @@ from harness.training.optim import (
     lay_out_as_weights,
 )
 from harness.training.parts import Parts
-from harness.training.predict import predict
-from harness.training.progress import Progress, as_best, parts_of_an_epoch
 from harness.training.runtime import seeded
 from harness.training.snapshot import Snapshot
+from harness.training.step import Step, StepCall
 from harness.training.thrift import recompute_activations
+from harness.training.validation import Validation, validate
 
 log = logging.getLogger(__name__)
 
 STEPS_BETWEEN_CHECKS = 25
 """A loss is looked at this many steps late at most: each look makes a GPU wait."""
-
-
-KeepScores = Callable[[NDArray[np.float32]], None]
-"""Told the validation scores (N, L) of an epoch that is better than those before it."""
-
-ReportEarly = Callable[[EarlyReport], None]
-"""Told a score within an epoch, once it is on disk."""
-
-
-def ignore_early(report: EarlyReport) -> None:
-    """A `report_early` for those who do not listen."""
 
 
 class Trainer:
@@ -73,79 +66,71 @@ class Trainer:
     """
 
     def __init__(
-        self, recipe: Recipe, network: Network, *, parts: Parts, run: RunDirectory, means: Means
+        self,
+        recipe: Recipe,
+        network: Network,
+        *,
+        parts: Parts,
+        run: RunDirectory,
+        means: Means,
+        listeners: Listeners = NOBODY,
     ) -> None:
-        if means.does_compile:
-            network = compiled(network, recipe.train.batch_size).network
+        forward = compiled(network, recipe.train.batch_size) if means.does_compile else None
+        if forward is not None:
+            network = forward.network
         self.recipe = recipe
         self.network = network
         self.parts = parts
         self.run = run
-        self.watch = means.watch
-        self.reports_per_epoch = means.reports_per_epoch
+        self.listeners = listeners
+        self.watch = listeners.watch
         self.device = parts.train.device
         self.loss = build_loss(recipe.loss)
         self.optimizer = build_optimizer(network.backbone, recipe.optim)
         self.schedule = Schedule(
             self.optimizer, recipe.schedule, steps=len(parts.train), epochs=recipe.train.epochs
         )
-        self.step = build_step(network, self.optimizer, self.loss, means)
-        self.progress = Progress()
+        watch = unwatched if means.has_graphs else self.watch
+        step = Step(network, self.optimizer, self.loss, means.thrift, watch=watch, forward=forward)
+        self.step: StepCall = GraphedStep(step, self.watch) if means.has_graphs else step
+        self.course = Course()
+        self.metrics: dict[str, float] = {}
         self.best_score_NL: NDArray[np.float32] | None = None
         self._snapshot = Snapshot() if means.thrift.does_copy else None
         self.writer = EpochWriter(in_background=means.thrift.does_copy)
         if means.thrift.does_recompute:
             recompute_activations(network.backbone)
 
-    def fit(
-        self,
-        report: Callable[[EpochReport], None],
-        keep_scores: KeepScores,
-        report_early: ReportEarly = ignore_early,
-    ) -> Progress:
-        """Train to the end, telling `report` of each epoch once all of it is on disk.
-
-        All three are called in another thread, in order, never two at once. What they raise ends
-        the training at its next step. All has been told when this returns.
+    def fit(self) -> Course:
+        """Train to the end; all listeners have been told of it when this returns.
 
         Raises:
             DivergedError: A loss was not finite.
             DiskFullError: There is too little space for the checkpoint or the weights.
         """
-        self._check_space()
-        self._resume(keep_scores)
+        num_moments = OPTIMIZERS[self.recipe.optim.name].num_moments
+        check_run_space(self.run, self.network.backbone, num_moments)
+        self._resume()
         with self.writer:
-            while not self.progress.is_over(self.recipe.train):
+            while not self.course.is_over(self.recipe.train):
                 started = time.perf_counter()
-                metrics = self._train_epoch(self.progress.epoch + 1, report_early)
-                val_metrics, score_NL = self._validate()
-                self.schedule.after_epoch(val_metrics["val/loss"])
-                self._advance(metrics | val_metrics, score_NL, time.perf_counter() - started)
-                self.save(report, keep_scores)
-        return self.progress
-
-    def _check_space(self) -> None:
-        """Refuse a disk on which the run could not end, before any time is spent.
-
-        The most that lies there at once: the last checkpoint, the next beside it, the weights.
-        """
-        weights = num_bytes(self.network.backbone.state_dict())
-        parameters = num_bytes(list(self.network.backbone.parameters()))
-        moments = OPTIMIZERS[self.recipe.optim.name].num_moments * parameters
-        there = (self.run.checkpoint, self.run.best_weights)
-        lies = sum(path.stat().st_size for path in there if path.exists())
-        check_space(self.run.checkpoint, max(0, 2 * (weights + moments) + weights - lies))
+                metrics = self._train_epoch(self.course.epoch + 1)
+                found = self._judge()
+                self.schedule.after_epoch(found.metrics["val/loss"])
+                self._advance(metrics, found, time.perf_counter() - started)
+                self.save()
+        return self.course
 
     # One epoch ------------------------------------------------------------------------------
 
-    def _train_epoch(self, epoch: int, report_early: ReportEarly) -> dict[str, float]:
+    def _train_epoch(self, epoch: int) -> dict[str, float]:
         losses: list[Tensor] = []
-        part_after = parts_of_an_epoch(len(self.parts.train), self.reports_per_epoch)
+        num_reports = self.listeners.reports_per_epoch
+        part_after = parts_of_an_epoch(len(self.parts.train), num_reports)
         for step, loss in enumerate(self.steps(epoch), start=1):
             losses.append(loss)
             if step in part_after:
-                num_parts = (epoch - 1) * self.reports_per_epoch + part_after[step]
-                self._report_early(num_parts / self.reports_per_epoch, report_early)
+                self._report_early(((epoch - 1) * num_reports + part_after[step]) / num_reports)
         return {"lr": self.schedule.lr, "train/loss": float(torch.stack(losses).mean())}
 
     def steps(self, epoch: int) -> Iterator[Tensor]:
@@ -190,77 +175,72 @@ class Trainer:
                 f"lr {self.schedule.lr:.3g}"
             )
 
-    def _validate(self) -> tuple[dict[str, float], NDArray[np.float32]]:
+    def _validate(self) -> Validation:
         with self.watch("validation"):
-            logit_NL, label_NL = predict(
-                self.network, self.parts.val, self.recipe, after_batch=self.writer.check
+            return validate(
+                self.network,
+                self.parts.val,
+                self.recipe,
+                self.loss,
+                after_batch=self.writer.check,
             )
-        is_known_NL = ~label_NL.isnan()
-        # The loss is a mean over all labels, in which one that is not known counts as 0.
-        loss = float(self.loss(logit_NL, label_NL)) / float(is_known_NL.double().mean())
-        score_NL = torch.sigmoid(logit_NL).numpy()
-        if not (np.isfinite(loss) and np.isfinite(score_NL).all()):
+
+    def _judge(self) -> Validation:
+        """The validation that ends an epoch.
+
+        Raises:
+            DivergedError: Its loss, or a score, is not finite.
+        """
+        found = self._validate()
+        if not found.is_finite:
             raise DivergedError(
-                f"validation loss is not finite after epoch {self.progress.epoch + 1}, "
+                f"validation loss is not finite after epoch {self.course.epoch + 1}, "
                 f"lr {self.schedule.lr:.3g}"
             )
-        return {
-            "val/loss": loss,
-            "val/bce": float(
-                F.binary_cross_entropy_with_logits(logit_NL[is_known_NL], label_NL[is_known_NL])
-            ),
-            "val/auroc_macro": macro_auroc(score_NL, (label_NL == 1).numpy(), is_known_NL.numpy()),
-        }, score_NL
+        return found
 
-    def _report_early(self, epoch: float, report_early: ReportEarly) -> None:
+    def _report_early(self, epoch: float) -> None:
         """Tell the score within an epoch, and leave everything as it was.
 
-        Validation draws nothing and moves no statistics. Where its loss is not finite nothing is
-        told: the epoch's end will judge, as it would have without a report before it.
+        Where the validation is not finite nothing is told: the epoch's end will judge, as it would
+        have without a report before it.
         """
-        try:
-            metrics, _ = self._validate()
-        except DivergedError:
+        found = self._validate()
+        self.network.train()
+        if not found.is_finite:
             return
-        finally:
-            self.network.train()
-        kept = (
-            metrics
-            if self.progress.is_better(metrics, self.recipe.train)
-            else self.progress.best_metrics
-        )
+        is_better = self.course.is_better(found.metrics, self.recipe.train)
+        kept = found.metrics if is_better else self.course.best_metrics
         told = EarlyReport(epoch=epoch, score=as_best(kept)[SCORE])
 
         def write() -> None:
             self.run.add_early(told)
-            report_early(told)
+            self.listeners.report_early(told)
 
         self.writer.start(write)
 
-    # Progress -------------------------------------------------------------------------------
+    # What is kept ---------------------------------------------------------------------------
 
-    def _advance(
-        self, metrics: dict[str, float], score_NL: NDArray[np.float32], epoch_s: float
-    ) -> None:
-        progress = self.progress
-        progress.epoch += 1
-        progress.duration_s += epoch_s
-        if progress.is_better(metrics, self.recipe.train):
-            progress.best_epoch = progress.epoch
-            progress.best_metrics = metrics
-            self.best_score_NL = score_NL
-        best = as_best(progress.best_metrics)
-        self.metrics = metrics | best | {"best/epoch": progress.best_epoch, "time/epoch_s": epoch_s}
+    def _advance(self, metrics: dict[str, float], found: Validation, epoch_s: float) -> None:
+        course, metrics = self.course, metrics | found.metrics
+        course.epoch += 1
+        course.duration_s += epoch_s
+        if course.is_better(metrics, self.recipe.train):
+            course.best_epoch = course.epoch
+            course.best_metrics = metrics
+            self.best_score_NL = found.score_NL
+        best = as_best(course.best_metrics)
+        self.metrics = metrics | best | {"best/epoch": course.best_epoch, "time/epoch_s": epoch_s}
 
-    def save(self, report: Callable[[EpochReport], None], keep_scores: KeepScores) -> None:
+    def save(self) -> None:
         """Copy the epoch's state as it is now; the writer writes it, then reports it."""
         with self.watch("checkpoint"):
             self.writer.wait()  # it reads the buffers of the copy before
             state = self.state()
             if self._snapshot is not None:
                 state = self._snapshot.take(state)
-            told = EpochReport(epoch=self.progress.epoch, metrics=self.metrics)
-            is_best = self.progress.best_epoch == self.progress.epoch
+            told = EpochReport(epoch=self.course.epoch, metrics=self.metrics)
+            is_best = self.course.best_epoch == self.course.epoch
             best_score_NL = self.best_score_NL
             assert best_score_NL is not None
 
@@ -269,8 +249,8 @@ class Trainer:
                 self.run.append_epoch(told)
                 save_checkpoint(self.run.checkpoint, state)
                 if is_best:
-                    self._keep_best(state["backbone"], best_score_NL, keep_scores)
-                report(told)
+                    self._keep_best(state["backbone"], best_score_NL)
+                self.listeners.report(told)
 
             self.writer.start(write)
 
@@ -281,20 +261,15 @@ class Trainer:
             "backbone": self.network.backbone.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "progress": asdict(self.progress),
+            "course": asdict(self.course),
             "best_score_NL": torch.from_numpy(self.best_score_NL),
         }
 
-    def _keep_best(
-        self,
-        weights: dict[str, Tensor],
-        score_NL: NDArray[np.float32],
-        keep_scores: KeepScores,
-    ) -> None:
+    def _keep_best(self, weights: dict[str, Tensor], score_NL: NDArray[np.float32]) -> None:
         save_weights(self.run.best_weights, weights, metadata=self.parts.metadata)
-        keep_scores(score_NL)
+        self.listeners.keep_scores(score_NL)
 
-    def _resume(self, keep_scores: KeepScores) -> None:
+    def _resume(self) -> None:
         state: dict[str, Any] | None = load_checkpoint(self.run.checkpoint, self.device)
         if state is None:
             self.run.keep_epochs(0)
@@ -304,12 +279,12 @@ class Trainer:
         as_numbers(self.optimizer)
         lay_out_as_weights(self.optimizer)
         self.schedule.load_state_dict(state["schedule"])
-        self.progress = Progress(**state["progress"])
+        self.course = Course(**state["course"])
         self.best_score_NL = state["best_score_NL"].cpu().numpy()
-        self.run.keep_epochs(self.progress.epoch)
-        if self.progress.best_epoch == self.progress.epoch:
-            self._keep_best(state["backbone"], self.best_score_NL, keep_scores)
-        log.info("%s continues after epoch %d", self.run.path.name, self.progress.epoch)
+        self.run.keep_epochs(self.course.epoch)
+        if self.course.best_epoch == self.course.epoch:
+            self._keep_best(state["backbone"], self.best_score_NL)
+        log.info("%s continues after epoch %d", self.run.path.name, self.course.epoch)
 
     def _seed(self, use: str, epoch: int) -> int:
         return derive_seed(self.recipe.seed, use, epoch)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.core import files
 from harness.core.errors import DiskFullError
 from harness.core.files import (
-    append_json_line,
     check_space,
+    disk_full,
     free_bytes,
     overwrite_text,
     read_json,
-    read_json_lines,
     sha256_of_file,
     sha256_of_json,
     write_atomic,
@@ -60,26 +60,6 @@ def test_json_round_trip_and_its_limits(tmp_path: Path) -> None:
     assert read_json(path) == value
 
 
-def test_json_lines_leave_out_a_line_that_a_crash_cut_off(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    assert read_json_lines(path) == []
-    append_json_line(path, {"epoch": 1})
-    append_json_line(path, {"epoch": 2})
-    with path.open("a") as lines:
-        lines.write('{"epo')
-    assert read_json_lines(path) == [{"epoch": 1}, {"epoch": 2}]
-    path.write_text('{"epo')
-    assert read_json_lines(path) == []
-
-
-def test_json_lines_refuse_what_is_not_finite(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    append_json_line(path, 1)
-    with pytest.raises(ValueError, match="JSON"):
-        append_json_line(path, float("inf"))
-    assert read_json_lines(path) == [1]
-
-
 def test_the_hash_of_json_knows_no_order_of_keys() -> None:
     expected = hashlib.sha256(b'{"a":[1,2.0],"b":null}').hexdigest()
     assert sha256_of_json({"b": None, "a": [1, 2.0]}) == expected
@@ -121,8 +101,6 @@ def test_a_write_to_a_full_disk_says_where_and_what_to_do(small_disk: Path, fill
     assert {item.name for item in small_disk.iterdir()} == {"x.json", "filler"}
     with pytest.raises(DiskFullError, match=r"new/x\.json"):
         write_text(small_disk / "new" / "x.json", "a")
-    with pytest.raises(DiskFullError, match=r"lines\.jsonl"):
-        append_json_line(small_disk / "lines.jsonl", "a" * 10_000)
 
 
 def test_a_small_file_can_be_written_over_on_a_full_disk(small_disk: Path, fill_disk) -> None:
@@ -152,3 +130,14 @@ def test_space_for_a_file_is_its_size_and_the_margin(tmp_path: Path) -> None:
     check_space(tmp_path / "x", free // 2)
     with pytest.raises(DiskFullError, match="to stay free"):
         check_space(tmp_path / "x", int(free * 0.99))
+
+
+def test_a_disk_that_does_not_tell_its_space_is_told_as_full_all_the_same(monkeypatch) -> None:
+    def fails(path):
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(files, "free_bytes", fails)
+    told = str(disk_full(Path("/runs/last.ckpt")))
+    assert told.startswith(
+        "/runs/last.ckpt: could not be written, the disk or the quota is full (un"
+    )

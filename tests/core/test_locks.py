@@ -1,5 +1,7 @@
 """Locks between real processes, of which one is killed."""
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -84,6 +86,27 @@ def test_waiting_ends(lock: Path, holder) -> None:
     with pytest.raises(LockedError), held(lock, wait_s=0.5):
         pass
     assert 0.5 <= time.monotonic() - started < 20
+
+
+def test_where_the_file_system_has_no_locks_it_is_told_and_gone_on(
+    lock: Path, monkeypatch, caplog
+) -> None:
+    def flock(stream, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with held(lock):
+        assert json.loads(lock.read_text())["pid"] == os.getpid()
+    assert caplog.messages[0] == f"{lock}: this file system has no locks (No locks available)"
+
+
+def test_another_fault_of_the_file_system_is_none_of_locks(lock: Path, monkeypatch) -> None:
+    def flock(stream, operation):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(OSError, match="Input/output error"), held(lock):
+        pass
 
 
 def test_looking_never_takes_the_lock_from_whoever_wants_it(lock: Path) -> None:

@@ -2,6 +2,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from harness.core.parameters import Choice, FloatRange, IntRange, Parameter, SearchSettings
+from harness.core.recipe import problems_of
 
 
 def test_bounds_are_inside_and_kinds_are_kept_apart() -> None:
@@ -85,5 +86,6 @@ def test_settings() -> None:
     assert SearchSettings(grace_epochs=0.25).grace_epochs == 0.25
     none = {"reports_per_epoch": 0}
     for wrong in ({"reduction_factor": 1}, {"grace_epochs": 0}, {"sampler": "grid"}, none):
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError) as caught:
             SearchSettings.model_validate(wrong)
+        assert [where for where, _ in problems_of(caught.value)] == list(wrong)

@@ -96,8 +96,13 @@ def test_a_recipe_cannot_be_changed() -> None:
     ],
 )
 def test_what_is_refused(tree) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError) as caught:
         Recipe.model_validate(tree)
+    ((where, _),) = problems_of(caught.value)
+    (group, inner), *_ = tree.items()
+    path = ".".join([group, *list(inner)[:1]]) if isinstance(inner, dict) else group
+    assert where
+    assert path.startswith(where), "refused for something else"
 
 
 def test_the_edges_are_taken() -> None:

@@ -7,6 +7,7 @@ from harness.core.errors import HarnessError
 from harness.core.predictions import Predictions
 from harness.core.recipe import Recipe
 from harness.core.records import (
+    EarlyReport,
     EpochReport,
     Evaluation,
     FailureReason,
@@ -108,6 +109,33 @@ def test_a_resumed_run_drops_the_epochs_that_its_checkpoint_does_not_know(run) -
     assert run.epochs == [report(1), report(2), report(3)]
     run.keep_epochs(0)
     assert run.epochs == []
+
+
+def test_what_is_told_within_an_epoch_stays_as_it_was_told_first(run) -> None:
+    assert run.early == []
+    first = EarlyReport(epoch=0.5, score=0.6)
+    run.add_early(first)
+    run.add_early(EarlyReport(epoch=0.5, score=0.7))
+    second = EarlyReport(epoch=1.5, score=0.8)
+    run.add_early(second)
+    assert run.early == [first, second]
+
+
+def test_a_completed_run_needs_its_checkpoint_no_more(run) -> None:
+    run.set_status(Status(outcome=Outcome.RUNNING))
+    for _ in range(2):
+        run.checkpoint.write_bytes(b"x")
+        run.complete()
+        assert run.status.outcome is Outcome.COMPLETED
+        assert not run.checkpoint.exists()
+        run.complete()
+
+
+def test_a_state_is_written_over_in_place(run) -> None:
+    run.set_status(Status(outcome=Outcome.RUNNING))
+    lost = Status(outcome=Outcome.FAILED, reason=FailureReason.DISK, message="full")
+    run.overwrite_status(lost)
+    assert run.status == lost
 
 
 def test_paths_must_be_absolute() -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from harness.cli.options import space_of
 from harness.core.errors import HarnessError
 from harness.core.recipe import Recipe
 from harness.core.space import (
@@ -15,6 +14,7 @@ from harness.core.space import (
     shipped_spaces_dir,
 )
 from harness.core.space_checks import MAX_CORNERS, corners
+from harness.words import space_of
 
 HEADER = "name: mine\ntitle: A title\nsource: ours\n"
 LR = "  optim.lr: {kind: log_float, low: 1e-5, high: 1e-3, default: 1e-4}\n"
@@ -172,6 +172,7 @@ def test_a_space_is_not_published_unless_it_says_so(space, write) -> None:
         ({}, True),
         ({"train.epochs": Recipe().train.epochs}, True),
         ({"loss.name": "bce"}, True),  # fixed at its default; `focal` stands in the base
+        ({"data.split": "dacnet_70_10_20"}, True),  # where it is trained, not how
         ({"train.epochs": 5}, False),
         ({"model.weights": "none"}, False),
         ({"optim.lr": 5e-5}, False),  # as in the base, but trial 0 had the parameter's default
@@ -182,6 +183,27 @@ def test_another_default_point_is_published_no_more(write, values, is_published)
     space = SearchSpace.load(write(PUBLISHED + "space:\n" + LR + NAME))
     assert (space.base.optim.lr, space.base.loss.name) == (5e-5, "focal")
     assert space.with_base(values).published == is_published
+
+
+def test_a_fixed_parameter_is_searched_no_more(space) -> None:
+    fixed = space.with_base({"loss.name": "bce"})
+    assert set(fixed.space) < set(space.space)
+    assert fixed.base.loss.name == "bce"
+    with pytest.raises(
+        HarnessError, match=r"^mine: with .*loss.name.* fixed, nothing is searched$"
+    ):
+        space.with_base({path: each.default for path, each in space.space.items()})
+
+
+def test_a_space_may_be_searched_in_another_way(space) -> None:
+    assert space.with_search({}) == space
+    other = space.with_search({"sampler": "random", "num_startup_trials": 4})
+    assert (other.search.sampler, other.search.num_startup_trials) == ("random", 4)
+    assert other.search.scheduler == space.search.scheduler
+    assert other.space == space.space
+    with pytest.raises(HarnessError, match=r"^mine: .*sampler.*random.*'grid'") as told:
+        space.with_search({"sampler": "grid"})
+    assert "\n" not in str(told.value)
 
 
 def test_nothing_makes_a_space_published(space) -> None:

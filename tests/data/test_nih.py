@@ -375,7 +375,7 @@ def test_a_kill_during_the_last_renames_is_mended(release, tmp_path, monkeypatch
 
     def stop_early(partial: PartialStore) -> ImageStore:
         if step != "manifest":
-            (partial.folder / "work" / "kept.npy").replace(partial.images_file)
+            (partial.folder / "work" / "kept.npy").replace(partial.filling.images_file)
         if step == "work":
             shutil.rmtree(partial.folder / "work")
         raise Killed

@@ -1,3 +1,5 @@
+"""Splits: known counts and hashes of the release, and what no split may do."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,8 +7,14 @@ from sklearn.model_selection import train_test_split
 
 from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
-from harness.data.split_lists import pinned
-from harness.data.splits import PARTS, SPLITS, make_split, split_table
+from harness.data.splits import (
+    PARTS,
+    SPLITS,
+    make_split,
+    part_of_each,
+    split_table,
+    usual_split,
+)
 
 
 def many_patients(make_table, num: int):
@@ -66,6 +74,14 @@ def test_the_choice_of_validation_patients_never_changes(make_table):
     assert chosen == [18, 27, 44, 59, 67, 69, 83, 96]
 
 
+def test_a_label_that_is_not_known_counts_as_none(make_table):
+    known = sick_patients(make_table, 300)
+    table = known.astype({"Mass": "boolean", "Hernia": "boolean"})
+    for finding in ("Mass", "Hernia"):
+        table.loc[~known[finding] & (known.index % 3 == 0), finding] = pd.NA
+    assert val_patients(table) == val_patients(known)
+
+
 def test_one_patient_more_moves_at_most_one_other(make_table):
     whole = sick_patients(make_table, 300)
     before = val_patients(whole)
@@ -92,6 +108,7 @@ def test_rows_of_neither_list_are_left_out(make_table):
     split = split_table(table, "official")
     rows = np.concatenate([split.train, split.val, split.test])
     assert set(range(200)) - set(rows) == {14, 15}
+    assert part_of_each(table, "official", FINDINGS)[14:16].tolist() == ["", ""]
 
 
 def test_a_shared_patient_is_refused_and_named(make_table):
@@ -101,10 +118,23 @@ def test_a_shared_patient_is_refused_and_named(make_table):
         split_table(table, "official")
 
 
+def test_each_shared_patient_is_counted_once(make_table):
+    rows = [("a", "train"), ("b", "val"), ("b", "test"), ("b", "val"), ("a", "test"), ("c", "")]
+    table = make_table(*[(patient, fold, "") for patient, fold in rows], ("c", "train", ""))
+    with pytest.raises(HarnessError) as told:
+        split_table(table, "as_given")
+    assert str(told.value) == (
+        "the split 'as_given' shares 2 patients between its parts, "
+        "such as patient b in test and val"
+    )
+
+
 def test_an_empty_part_is_refused(make_table):
     table = many_patients(make_table, 100)
     with pytest.raises(HarnessError, match="'official' has no test images"):
         split_table(table[table["fold"] == "train_val"], "official")
+    with pytest.raises(HarnessError, match="'official' has no train images"):
+        split_table(table[table["fold"] == "test"], "official")
 
 
 def test_a_store_without_lists_is_told_so(make_table):
@@ -113,10 +143,86 @@ def test_a_store_without_lists_is_told_so(make_table):
         split_table(table, "official")
 
 
+@pytest.mark.parametrize("fold", ["train", "val"])
+def test_parts_of_another_source_are_no_official_split(make_table, fold):
+    table = many_patients(make_table, 10)
+    table.loc[7, "fold"] = fold
+    with pytest.raises(HarnessError, match=r"set data\.split to as_given"):
+        split_table(table, "official")
+
+
+def test_parts_as_given(make_table):
+    folds = ["val", "train", "", "test", "train_val", "train"]
+    table = make_table(*[(str(row), fold, "") for row, fold in enumerate(folds)])
+    split = split_table(table, "as_given")
+    assert [list(getattr(split, part)) for part in PARTS] == [[1, 5], [0], [3]]
+    assert part_of_each(table, "as_given", FINDINGS).tolist() == [
+        "val", "train", "", "test", "", "train",
+    ]  # fmt: skip
+    with pytest.raises(HarnessError, match="'as_given' has no val images"):
+        split_table(table[1:], "as_given")
+    for row in (2, 3, 4):
+        with pytest.raises(HarnessError, match="'as_given' needs a source that gives train, val"):
+            split_table(table[row : row + 1], "as_given")
+
+
+@pytest.mark.parametrize(
+    ("folds", "name"),
+    [
+        (("train_val", "test", ""), "official"),
+        (("", "", ""), "official"),
+        (("test", "test", "train"), "as_given"),
+        (("val", "test", ""), "as_given"),
+    ],
+)
+def test_the_usual_split_of_a_store(make_table, store, folds, name):
+    table = make_table(*[(str(row), fold, "") for row, fold in enumerate(folds)])
+    store.table = table
+    assert usual_split(store) == name
+
+
 def test_a_split_that_is_not_there(store):
-    with pytest.raises(HarnessError, match=r"did you mean 'official'") as caught:
+    with pytest.raises(HarnessError) as caught:
         make_split(store, "oficial")
-    assert str(store.path) in str(caught.value)
+    assert str(caught.value) == (
+        f"{store.path}: unknown split 'oficial' (did you mean 'official'?); known: official, "
+        "as_given, dacnet_70_10_20, dannynet_2pct, file:FOLDER"
+    )
+
+
+def test_a_store_is_split_by_its_table_and_its_findings(make_table, store):
+    store.table = sick_patients(make_table, 300)
+    whole = make_split(store, "official")
+    assert whole.sha256 == split_table(store.table, "official").sha256
+    few = ("Hernia", "Edema")
+    store.manifest = store.manifest.model_copy(update={"findings": few})
+    expected = split_table(store.table, "official", findings=few).sha256
+    assert make_split(store, "official").sha256 == expected != whole.sha256
+
+
+def test_any_split_can_be_pinned(make_table):
+    table = many_patients(make_table, 100)
+    digest = split_table(table, "official").sha256
+    for num_digits in (8, 12, 64):
+        split = split_table(table, f"official#{digest[:num_digits]}")
+        assert (split.name, split.sha256) == ("official", digest)
+    parts = part_of_each(table, "official#00000000", FINDINGS)
+    assert parts.tolist() == part_of_each(table, "official", FINDINGS).tolist()
+    for pin in ("00000000", digest[1:9]):
+        with pytest.raises(HarnessError) as told:
+            split_table(table, f"official#{pin}")
+        assert str(told.value).startswith(
+            f"the split 'official' is {digest[:12]}, no longer {pin}:"
+        )
+
+
+@pytest.mark.parametrize("pin", ["#1234567", "#0123456g", "#", "#" + 65 * "0", "#12345678x"])
+def test_what_is_no_pin_is_part_of_the_name(make_table, pin):
+    with pytest.raises(HarnessError, match=f"unknown split 'official{pin}'"):
+        split_table(many_patients(make_table, 100), f"official{pin}")
+
+
+# The whole release ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SPLITS)
@@ -130,7 +236,17 @@ def test_a_split_is_a_pure_function_of_the_table(release, name):
     assert table.equals(before)
 
 
-# The whole release ------------------------------------------------------------------------------
+KNOWN = {
+    "official": "b6302f9d9d87",
+    "dacnet_70_10_20": "e087153fba48",
+    "dannynet_2pct": "62bbf3168b27",
+}
+
+
+def test_hashes_of_the_release(release):
+    """So that no change of the code changes a split unseen."""
+    digests = {name: split_table(release, name).sha256[:12] for name in KNOWN}
+    assert digests == KNOWN
 
 
 def counts(table: pd.DataFrame, name: str) -> dict[str, tuple[int, int]]:
@@ -200,91 +316,3 @@ def test_the_two_percent_test_set_has_few_positives(release):
 def test_a_release_without_one_patient_is_not_split_as_theirs(release, name):
     with pytest.raises(HarnessError, match=r"of the 30,805 patients.*30,804"):
         split_table(release[release["patient"] != "30805"], name)
-
-
-KNOWN = {
-    "official": "b6302f9d9d87",
-    "dacnet_70_10_20": "e087153fba48",
-    "dannynet_2pct": "62bbf3168b27",
-}
-
-
-def test_hashes_of_the_release(release):
-    """So that no change of the code changes a split unseen."""
-    digests = {name: split_table(release, name).sha256[:12] for name in KNOWN}
-    assert digests == KNOWN
-
-
-# Lists of the user's own ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def lists(tmp_path):
-    """Three lists of the images of `many_patients(..., 6)`, the second as CheXNet's copies are."""
-    texts = {
-        "train": "image_000.png\nimage_001.png\n\n",
-        "val": "image_002.png 0 1 0\nimage_003.png 0 0 0\n",
-        "test": "\ufeffimage_010.png\r\nimage_011.png",
-    }
-    for part, text in texts.items():
-        (tmp_path / f"{part}_list.txt").write_text(text, encoding="utf-8")
-    return tmp_path
-
-
-def test_lists_are_followed(make_table, lists):
-    split = split_table(many_patients(make_table, 6), f"file:{lists}")
-    assert [list(getattr(split, part)) for part in PARTS] == [[0, 1], [2, 3], [10, 11]]
-
-
-def test_a_pin_is_the_hash_of_the_split(make_table, lists, monkeypatch):
-    table = many_patients(make_table, 6)
-    monkeypatch.chdir(lists.parent)
-    name = pinned(f"file:{lists.name}")
-    split = split_table(table, name)
-    assert name == f"{split.name}#{split.sha256[:12]}" == f"file:{lists}#{split.sha256[:12]}"
-    assert pinned(name) == name
-    assert pinned("official") == "official"
-
-    (lists / "test_list.txt").write_text("image_010.png\n")
-    with pytest.raises(HarnessError, match=f"no longer {split.sha256[:12]}"):
-        split_table(table, name)
-
-
-def test_any_split_can_be_pinned(make_table):
-    table = many_patients(make_table, 100)
-    digest = split_table(table, "official").sha256
-    assert split_table(table, f"official#{digest[:8]}").sha256 == digest
-    with pytest.raises(HarnessError, match="no longer 00000000"):
-        split_table(table, "official#00000000")
-
-
-@pytest.mark.parametrize(
-    ("part", "text", "said"),
-    [
-        ("val", "image_002.png\nimage_00.png\n", r"val_list\.txt:2: the store has no image"),
-        ("val", "\nimage_001.png\n", r"val_list\.txt:2: .* named in train_list\.txt:2 already"),
-        ("val", "image_004.png\nimage_004.png", r"val_list\.txt:2: .* in val_list\.txt:1 already"),
-        ("test", "image_005.png", r"shares 1 patients.*patient 2 in test and train"),
-        ("test", "", "has no test images"),
-    ],
-)
-def test_lists_that_cannot_be(make_table, lists, part, text, said):
-    (lists / "train_list.txt").write_text("image_000.png\nimage_001.png\nimage_004.png\n")
-    if part == "val" and "004" in text:
-        (lists / "train_list.txt").write_text("image_000.png\n")
-    (lists / f"{part}_list.txt").write_text(text)
-    with pytest.raises(HarnessError, match=said) as caught:
-        split_table(many_patients(make_table, 6), f"file:{lists}")
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("broken", ["absent", "folder", "binary"])
-def test_a_list_that_is_no_text(make_table, lists, broken):
-    path = lists / "val_list.txt"
-    path.unlink()
-    if broken == "folder":
-        path.mkdir()
-    elif broken == "binary":
-        path.write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(HarnessError, match=r"val_list\.txt: not a text file.*needs train_list"):
-        split_table(many_patients(make_table, 6), f"file:{lists}")

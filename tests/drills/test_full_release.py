@@ -22,8 +22,8 @@ import pytest
 
 from harness.core.files import read_json
 from harness.core.findings import FINDINGS
+from harness.data.filling import MAX_WORKERS
 from harness.data.nih_tables import read_label_table
-from harness.data.partial_store import MAX_WORKERS
 from harness.data.splits import make_split
 from harness.data.store import ImageStore
 from tests.conftest import SHARED_DATA
@@ -49,6 +49,7 @@ PARTS_OF = {
 }  # fmt: skip
 """Images and patients of the parts of each split, of DannyNet's authors as they printed them."""
 MAX_MEMORY_MB = 1000
+MAX_CHECK_MEMORY_MB = 500
 NUM_ARCHIVES, NUM_FOLDERS = 8, 4
 
 
@@ -200,6 +201,7 @@ def test_the_check_finds_no_leak_and_the_release_s_counts(store, tmp_path):
         peak_mb = peak_of(process)
     print(f"checked in {time.monotonic() - began:.0f} s; peak memory {peak_mb:.0f} MB")
     assert process.returncode == 0
+    assert peak_mb < MAX_CHECK_MEMORY_MB
     checks = read_json(tmp_path / "check.json")["checks"]
     for key in ("patients", "twins", "labels", "people", "blank", "pixels"):
         assert checks[key]["verdict"] == "good", checks[key]

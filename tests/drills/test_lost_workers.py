@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.files import read_json_lines
+from harness.core.json_lines import read_json_lines
 from harness.core.records import Outcome
 from tests.drills.searches import SMALL, Search, check_mlflow, check_whole, kill, wait_until
 

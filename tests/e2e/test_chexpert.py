@@ -15,7 +15,8 @@ from harness.core.records import Evaluation
 from harness.core.run_dir import RunDirectory
 from harness.data.chexpert import FINDINGS
 from harness.data.readers import prepare
-from harness.evaluation.figures import pr_figure, roc_figure, save_figure
+from harness.evaluation.curves import pr_figure, roc_figure
+from harness.evaluation.figures import save_figure
 from harness.scoring import score_test
 from harness.trial import run_trial
 

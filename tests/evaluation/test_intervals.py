@@ -9,6 +9,7 @@ from harness.core.predictions import Predictions
 from harness.core.records import METRICS
 from harness.evaluation import calibration, metrics
 from harness.evaluation.intervals import (
+    ALL_METRICS,
     centred,
     interval,
     limiting_units,
@@ -101,6 +102,17 @@ def test_a_subgroup_sees_the_same_resamples() -> None:
     assert all(np.isnan(value_RL).all() for value_RL in nobody.values())
 
 
+@pytest.mark.parametrize("metric", ALL_METRICS)
+def test_a_metric_alone_is_as_among_all(metric: str) -> None:
+    score_NL, label_NL, unit_N = clustered([3] * 25)
+    resamples = Resamples.draw(unit_N, num=20, seed=0)
+    asked = {"threshold_L": 0.4, "resamples": resamples}
+    every = resampled_metrics(score_NL, label_NL, **asked)
+    (found,) = resampled_metrics(score_NL, label_NL, **asked, metrics=[metric]).items()
+    assert found[0] == metric
+    np.testing.assert_array_equal(found[1], every[metric])
+
+
 def test_curves_equal_scikit_learns_with_weights(sample: Predictions) -> None:
     resamples = Resamples.draw(sample.patient_ids, num=5, seed=0)
     found = resampled_metrics(
@@ -139,6 +151,8 @@ def test_the_interval_is_between_percentiles() -> None:
     assert interval(value_R) == pytest.approx((0.025, 0.975))
     assert interval(value_R, level=0.5) == pytest.approx((0.25, 0.75))
     assert standard_error(value_R) == pytest.approx(np.std(value_R, ddof=1))
+    # Plain numbers: NumPy's are shown as np.float64(0.025).
+    assert {type(each) for each in (*interval(value_R), standard_error(value_R))} == {float}
 
 
 def test_missing_values_are_left_out_up_to_a_tenth() -> None:
@@ -149,13 +163,20 @@ def test_missing_values_are_left_out_up_to_a_tenth() -> None:
     too_few = np.concatenate([missing, missing, value_R])
     assert interval(too_few) == (None, None)
     assert standard_error(too_few) is None
+    nine_of_ten = np.concatenate([missing, value_R[1:]])
+    assert interval(nine_of_ten) != (None, None)
+    assert standard_error(nine_of_ten) == pytest.approx(value_R[1:].std(ddof=1))
+    assert interval(nine_of_ten[:-1]) == (None, None)
 
 
 def test_too_few_resamples_have_no_interval() -> None:
     assert interval(np.linspace(0, 1, 39)) == (None, None)
     assert interval(np.linspace(0, 1, 40))[0] is not None
     assert interval(np.empty(0)) == (None, None)
+    assert interval(np.linspace(0, 1, 4), level=0.5) == pytest.approx((0.25, 0.75))
+    assert interval(np.linspace(0, 1, 3), level=0.5) == (None, None)
     assert standard_error(np.array([0.5])) is None
+    assert standard_error(np.array([0.5, 0.7])) == pytest.approx(0.1 * np.sqrt(2))
 
 
 def test_few_units_expand_the_interval_by_students_t() -> None:
@@ -164,7 +185,9 @@ def test_few_units_expand_the_interval_by_students_t() -> None:
     low = norm.cdf(-2.1448 * np.sqrt(15 / 14))
     assert interval(value_R, num_units=15) == pytest.approx((low, 1 - low), abs=1e-5)
     assert interval(value_R, num_units=10**9) == pytest.approx(interval(value_R))
-    assert interval(value_R, num_units=1) == (None, None)
+    assert interval(value_R, num_units=1) == interval(value_R, num_units=0) == (None, None)
+    # t with 1 degree of freedom at 97.5 % is 12.706: both ends are those of the resamples.
+    assert interval(value_R, num_units=2) == pytest.approx((0, 1))
 
 
 def test_limiting_units_are_those_of_the_rarer_class() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from harness.evaluation import ranking
 from harness.evaluation.metrics import operating_points
 from harness.evaluation.ranking import NUM_AT_ONCE, ranking_metrics
 from harness.evaluation.resampling import Resamples
@@ -23,6 +24,17 @@ def test_ties_and_blocks_change_nothing(num_levels):
             exact = [found[name][r, column] for name in ("auroc", "f1_oracle")]
             np.testing.assert_array_equal(exact, [points.auroc, best_f1])
             np.testing.assert_allclose(found["auprc"][r, column], points.auprc, rtol=1e-12)
+
+
+def test_the_compiled_loop_does_as_it_is_written(monkeypatch):
+    rng = np.random.default_rng(0)
+    label_NL, score_NL = rng.random((24, 2)) < 0.3, rng.integers(6, size=(24, 2)) / 6
+    resamples = Resamples.draw(np.arange(24) // 2, num=5, seed=1)
+    compiled = ranking_metrics(score_NL, label_NL, resamples)
+    monkeypatch.setattr(ranking, "_descent", lambda: ranking._descend)
+    written = ranking_metrics(score_NL, label_NL, resamples)
+    for name, value_RL in compiled.items():
+        np.testing.assert_array_equal(written[name], value_RL)
 
 
 def test_scores_must_be_finite():

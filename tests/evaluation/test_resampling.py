@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.evaluation.resampling import Resamples
+from harness.evaluation.resampling import NUM_RESAMPLES, Resamples
 
 PATIENTS = np.array(["b", "a", "b", "c", "b", "a", "d"])
 
@@ -27,6 +27,34 @@ def test_the_order_of_the_images_does_not_count() -> None:
     there = times_drawn(Resamples.draw(PATIENTS, num=50, seed=0))
     here = times_drawn(Resamples.draw(PATIENTS[order_N], num=50, seed=0))
     assert here.tolist() == there[:, order_N].tolist()
+
+
+def test_the_draws_of_a_seed_never_change() -> None:
+    """Every interval that was ever written hangs on them."""
+    resamples = Resamples.draw(PATIENTS, num=4, seed=0)
+    assert resamples.count_RU.tolist() == [
+        [2, 2, 0, 0], [1, 2, 1, 0], [0, 3, 1, 0], [2, 0, 0, 2],
+    ]  # fmt: skip
+    assert resamples.unit_N.tolist() == [1, 0, 1, 2, 1, 0, 3]
+    assert (resamples.count_RU.dtype, resamples.unit_N.dtype) == (np.uint8, np.int32)
+
+
+def test_two_thousand_are_drawn_unless_told_otherwise() -> None:
+    assert Resamples.draw(PATIENTS, seed=0).num == NUM_RESAMPLES == 2000
+
+
+def test_the_whole_sample_is_one_resample() -> None:
+    whole = Resamples.draw(PATIENTS, num=3, seed=0).whole
+    assert times_drawn(whole).tolist() == [[1] * 7]
+    assert whole.num == 1
+
+
+@pytest.mark.parametrize(("size", "ends"), [(3, [3, 6, 7]), (7, [7]), (8, [7])])
+def test_blocks_hold_each_resample_once(size: int, ends: list[int]) -> None:
+    resamples = Resamples.draw(PATIENTS, num=7, seed=0)
+    blocks = [list(range(7))[block] for block in resamples.blocks(size)]
+    assert [number for block in blocks for number in block] == list(range(7))
+    assert [block[-1] + 1 for block in blocks] == ends
 
 
 def test_seeds_give_resamples_of_their_own() -> None:

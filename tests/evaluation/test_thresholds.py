@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 
 from harness.core.errors import HarnessError
 from harness.core.predictions import Predictions
-from harness.evaluation.metrics import confusion, mean_known
+from harness.evaluation.metrics import confusion, mean_known, points_per_finding
 from harness.evaluation.thresholds import RULES, SHRINK_POSITIVES, tune_thresholds
 
 Counts = tuple[int, int, int, int]
@@ -107,6 +107,12 @@ def test_counts_survive_json(sample: Predictions, rule: str) -> None:
     thresholds = tune_thresholds(sample, rule)
     read_back = json.loads(json.dumps(thresholds))
     assert read_back == thresholds
+    by_rule = RULES[rule].choose(
+        points_per_finding(sample.score_NL, sample.label_NL, sample.is_known_NL)
+    )
+    assert by_rule == list(thresholds.values())
+    # A number of NumPy's would be equal, and be shown as np.float64(0.4).
+    assert {type(value) for value in (*by_rule, *thresholds.values())} == {float}
     for i, finding in enumerate(sample.findings):
         threshold = read_back[finding]
         assert np.float32(threshold) in sample.score_NL[:, i]
@@ -145,8 +151,12 @@ def test_none_where_there_is_nothing_to_tune_on(
 
 
 def test_an_unknown_rule_is_named_with_the_nearest(sample: Predictions) -> None:
-    with pytest.raises(HarnessError, match=r"'yuden'.*did you mean 'youden'"):
+    with pytest.raises(HarnessError) as told:
         tune_thresholds(sample, "yuden")
+    assert str(told.value) == (
+        "unknown threshold rule 'yuden' (did you mean 'youden'?); "
+        "known rules: f1_shrunk, f1, youden, sensitivity_90"
+    )
 
 
 def ranked(*positive_ranks: range | list[int], num_images: int = 400) -> tuple[np.ndarray, ...]:

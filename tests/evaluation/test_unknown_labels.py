@@ -13,8 +13,8 @@ from sklearn import metrics as sk
 from harness.core.predictions import Predictions
 from harness.core.records import METRICS
 from harness.evaluation.calibration import ece, reliability
+from harness.evaluation.curves import reliability_figure, roc_figure
 from harness.evaluation.evaluate import evaluate
-from harness.evaluation.figures import reliability_figure, roc_figure
 from harness.evaluation.intervals import ALL_METRICS, limiting_units, resampled_metrics
 from harness.evaluation.metrics import auprc, auroc, brier, confusion, macro_auroc, operating_points
 from harness.evaluation.resampling import Resamples

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.ledger import Ledger, LedgerLine
+from harness.core.provenance import code_version
 from harness.core.records import EpochReport, Outcome, Provenance, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
@@ -29,7 +30,7 @@ def make_search(
     """
     plan = SearchPlan(
         name=folder.name, space=SPACE, store=folder, store_fingerprint=store,
-        num_trials=num_trials, seed=0,
+        num_trials=num_trials, seed=0, code=code_version(),
     )  # fmt: skip
     write_plan(plan, folder)
     study = Study(SPACE.with_search({"sampler": "random"}), seed=5)

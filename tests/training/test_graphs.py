@@ -9,7 +9,6 @@ from harness.core.run_dir import RunDirectory
 from harness.models.zoo import Network, vit_mini
 from harness.training.graphs import unmoved
 from harness.training.losses import build_loss
-from harness.training.means import Means
 from harness.training.optim import Schedule, as_numbers, as_tensors, build_optimizer
 from harness.training.step import Step
 from harness.training.thrift import Thrift
@@ -25,7 +24,7 @@ def make(name: str) -> tuple[Network, torch.optim.Optimizer, Step]:
     network = Network(backbone, weights_note="").train()
     optimizer = build_optimizer(backbone, OptimRecipe(name=name, lr=0.01))
     loss = build_loss(Recipe().loss)
-    return network, optimizer, Step(network, optimizer, loss, Means(Thrift(8)))
+    return network, optimizer, Step(network, optimizer, loss, Thrift(8))
 
 
 @pytest.mark.parametrize("num_before", [0, 2])

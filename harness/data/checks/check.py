@@ -7,6 +7,7 @@ over what it finds: a leak is a verdict.
 from collections.abc import Callable
 
 from harness.core.errors import HarnessError
+from harness.core.progress import Progress, ignore
 from harness.data.checks.images import check_blank, check_borders, check_inverted, check_pixels
 from harness.data.checks.labels import check_labels, check_people
 from harness.data.checks.leaks import check_patients, check_twins
@@ -21,7 +22,7 @@ def check_store(
     store: ImageStore,
     *,
     split: str = "official",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = ignore,
 ) -> StoreReport:
     """All checks of a store; reads every image.
 
@@ -33,7 +34,8 @@ def check_store(
         HarnessError: There is no such split, or the store does not fit it.
     """
     part_N = part_of_each(store.table, split, store.findings)
-    subject = Subject(store, part_N, measure(store.images, progress=progress))
+    with store.open_pixels() as pixels:
+        subject = Subject(store, part_N, measure(pixels, progress=progress))
     manifest = store.manifest
     return StoreReport(
         source=manifest.source,

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.checks import release
 from harness.data.checks.report import Check, Verdict
 from harness.data.checks.subject import MAX_ROWS, Subject
+from harness.data.nih_counts import LABEL_COUNTS, NUM_IMAGES, SAME_LABELS, V2020
 from harness.data.splits import PARTS
 from harness.data.store import ImageStore
 
@@ -49,8 +49,7 @@ def _shares(
         shares = [None if np.isnan(share_L[column]) else share_L[column] for share_L in share_PL]
         row = (finding, int(num_positive_L[column]), *shares)
         if _is_nih(store):
-            num_release = release.VERSIONS["v2020"][finding]
-            row = (*row, num_release / sum(release.NUM_IMAGES.values()))
+            row = (*row, sum(V2020[finding]) / NUM_IMAGES)
         rows.append(row)
         train, val = shares[:2]
         if num_positive_L[column] > COMMON_FINDING and train and val is not None:
@@ -70,23 +69,22 @@ def _share(store: ImageStore, is_part_N: NDArray[np.bool_]) -> list[float]:
 
 
 def _is_nih(store: ImageStore) -> bool:
-    return store.manifest.source == "nih" and set(store.findings) == set(release.V2020)
+    return store.manifest.source == "nih" and set(store.findings) == set(V2020)
 
 
 def _label_version(store: ImageStore) -> tuple[Verdict, str]:
     """The version whose counts a whole NIH store has; a part of the release cannot be told."""
-    num_release = sum(release.NUM_IMAGES.values())
     declared, num_lost = store.manifest.label_version, len(store.manifest.failures)
-    if len(store) + num_lost != num_release:
+    if len(store) + num_lost != NUM_IMAGES:
         return Verdict.NOTE, (
-            f"{len(store):,} of the release's {num_release:,} images: the label version cannot be "
+            f"{len(store):,} of the release's {NUM_IMAGES:,} images: the label version cannot be "
             f"told from counts; the store says {declared}."
         )
     counts = dict(zip(store.findings, store.label_NL.sum(axis=0).tolist(), strict=True))
-    for version, expected in release.VERSIONS.items():
+    for version, expected in LABEL_COUNTS.items():
         off = sum(abs(counts[finding] - number) for finding, number in expected.items())
         if off <= len(expected) * num_lost:
-            is_as_said = version == declared
+            is_as_said = version in (declared, SAME_LABELS.get(declared))
             told = "" if is_as_said else f", though the store says {declared}"
             verdict = Verdict.GOOD if is_as_said else Verdict.DOUBT
             return verdict, f"The counts of all findings are those of {version}{told}."

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
-from harness.core.progress import Progress
-from harness.data.decode import num_cpus
+from harness.core.locks import held
+from harness.core.machine import num_cpus
+from harness.core.progress import Progress, ignore
 from harness.data.manifest import OTHER_COLUMNS, StoreOrigin
 from harness.data.phantom.anatomy import draw_chest
 from harness.data.phantom.body import draw_pose
 from harness.data.phantom.cohort import INVENTED_RATE, MISSED_RATE, Exam, plan_exams
 from harness.data.phantom.film import develop, expose
 from harness.data.phantom.signs import SIGNS, Box, draw_sign
-from harness.data.store import BOX_COLUMNS, ImageStore, write_store
+from harness.data.store import BOX_COLUMNS, ImageStore, check_is_free, lock_of, write_store
 
 VERSION = "1"
 """Raised when the same seed begins to give other pixels or labels."""
@@ -38,7 +39,7 @@ def make_phantom(
     size_px: int = 256,
     seed: int = 0,
     num_workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
 ) -> ImageStore:
     """A store of synthetic frontal chest X-rays at `out`, with a box for every drawn finding.
 
@@ -55,18 +56,27 @@ def make_phantom(
         progress: Called after each chunk of images.
 
     Raises:
-        HarnessError: There is something at `out`, or a number is too small.
+        HarnessError: There is something at `out`, another process draws it, or a number is too
+            small.
     """
-    _check(out, num_images=num_images, size_px=size_px)
+    _check(num_images=num_images, size_px=size_px)
     if num_workers is None:
         num_workers = num_cpus() if num_images * size_px**2 > MIN_PARALLEL_PIXELS else 1
-    exams = plan_exams(num_images, seed=seed)
+    with held(lock_of(out), of=out):
+        check_is_free(out)
+        return _draw_store(out, plan_exams(num_images, seed=seed), size_px, num_workers, progress)
+
+
+def _draw_store(
+    out: Path, exams: list[Exam], size_px: int, num_workers: int, progress: Progress
+) -> ImageStore:
+    num_images, seed = len(exams), exams[0].seed
     images = np.empty((num_images, size_px, size_px), dtype=np.uint8)
     box_rows: list[tuple[str, str, float, float, float, float]] = []
     for row, (pixels, boxes) in enumerate(_draw_all(exams, size_px, num_workers)):
         images[row] = pixels
         box_rows += [(exams[row].image, finding, *box) for finding, box in boxes.items()]
-        if progress and ((row + 1) % CHUNK_IMAGES == 0 or row + 1 == num_images):
+        if (row + 1) % CHUNK_IMAGES == 0 or row + 1 == num_images:
             progress(row + 1, num_images)
     return write_store(
         out,
@@ -97,9 +107,7 @@ def _oversampling(size_px: int) -> int:
     return 2 if size_px <= 256 else 1
 
 
-def _check(out: Path, *, num_images: int, size_px: int) -> None:
-    if Path(out).exists():
-        raise HarnessError(f"{out}: already exists; remove it or choose another folder")
+def _check(*, num_images: int, size_px: int) -> None:
     if num_images < 1:
         raise HarnessError(f"num_images is {num_images}; a store needs at least 1")
     if size_px < MIN_SIZE_PX:

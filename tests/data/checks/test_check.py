@@ -176,6 +176,13 @@ def test_the_label_version_is_told_by_its_counts(label_check, release):
     assert pneumonia["test"] == pytest.approx(555 / 25596)
 
 
+@pytest.mark.parametrize(
+    ("declared", "verdict"), [("v2017", Verdict.GOOD), ("v2017-lists", Verdict.DOUBT)]
+)
+def test_the_table_of_2017_has_the_labels_of_2020(label_check, release, declared, verdict):
+    assert label_check(release, declared).verdict is verdict
+
+
 def test_labels_of_no_version_are_doubted(label_check, release):
     edited = release.assign(Pneumonia=release["Pneumonia"] & (release["sex"] == "M"))
     check = label_check(edited, "v2017")

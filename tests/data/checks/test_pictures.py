@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
-from harness.data.checks.pictures import measure
+from harness.data.checks.pictures import CHUNK_IMAGES, THUMB_PX, measure
 
 
 def film(size_px: int = 64) -> np.ndarray:
@@ -18,6 +20,13 @@ def test_a_thumbnail_is_the_mean_of_each_cell():
     image = np.arange(64 * 64).reshape(1, 64, 64).astype(np.uint8)
     expected = image.reshape(32, 2, 32, 2).mean(axis=(1, 3))
     assert np.abs(measure(image).thumb_NTT[0] - expected).max() <= 0.5
+
+
+@pytest.mark.parametrize("size_px", [28, 64, 224, 300, 1000])
+def test_thumbnails_are_those_of_pytorch_s_pooling(size_px):
+    image = np.random.default_rng(0).integers(0, 256, (2, size_px, size_px), dtype=np.uint8)
+    pooled = F.adaptive_avg_pool2d(torch.from_numpy(image).float(), THUMB_PX).round().byte()
+    assert np.array_equal(measure(image).thumb_NTT, pooled.numpy())
 
 
 @pytest.mark.parametrize("size_px", [1, 28, 224, 300])
@@ -46,5 +55,6 @@ def test_a_negative_is_unlike_the_mean():
 
 def test_progress_counts_images():
     seen = []
-    measure(np.zeros((600, 4, 4), np.uint8), progress=lambda done, of: seen.append((done, of)))
-    assert seen == [(256, 600), (512, 600), (600, 600)]
+    num = 2 * CHUNK_IMAGES + 1
+    measure(np.zeros((num, 4, 4), np.uint8), progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(CHUNK_IMAGES, num), (2 * CHUNK_IMAGES, num), (num, num)]

@@ -7,11 +7,12 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
+from harness.core.locks import LockedError, held
 from harness.data.phantom import make_phantom
 from harness.data.phantom.cohort import plan_exams
 from harness.data.phantom.film import synthetic_mark
 from harness.data.phantom.make import draw_exam
-from harness.data.store import ImageStore
+from harness.data.store import ImageStore, lock_of
 
 SIZE_PX, NUM_IMAGES = 48, 80
 
@@ -102,3 +103,10 @@ def test_numbers_that_are_too_small_are_refused(tmp_path: Path, name: str, value
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="already exists"):
         make_phantom(tmp_path, num_images=1)
+
+
+def test_two_processes_do_not_draw_one_store(tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    with held(lock_of(out)), pytest.raises(LockedError, match=r"store: in use by process \d+ on"):
+        make_phantom(out, num_images=1, size_px=SIZE_PX)
+    assert not out.exists()

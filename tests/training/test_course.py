@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.training.progress import parts_of_an_epoch
+from harness.training.course import parts_of_an_epoch
 
 
 @pytest.mark.parametrize(

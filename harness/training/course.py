@@ -1,4 +1,4 @@
-"""`Progress`: how far a run has come, which of its epochs is the best, and when it is over."""
+"""`Course`: how far a run has come, which of its epochs is the best, and when it is over."""
 
 import math
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from harness.core.recipe import TrainRecipe
 
 
 @dataclass
-class Progress:
+class Course:
     """How far a run has come. `best_epoch` is the epoch whose weights are kept."""
 
     epoch: int = 0
@@ -22,6 +22,7 @@ class Progress:
         return not best or sign * metrics[train.keep] > sign * best[train.keep]
 
     def is_over(self, train: TrainRecipe) -> bool:
+        """True after the last epoch, or after as many without a better one as are borne."""
         stale_epochs = self.epoch - self.best_epoch
         return self.epoch >= train.epochs or stale_epochs >= train.early_stop_epochs
 

@@ -1,0 +1,22 @@
+"""The Python interface: what a notebook or a script types, as the command line has it.
+
+The functions are those of the commands, with their options as keywords, their defaults and their
+names: `harness search --gpus-per-trial 0.5` is `harness.search(gpus_per_trial=0.5)`. What the
+commands print are objects here: tables are pandas frames, figures matplotlib's. Everything is read
+from the folders when it is asked for. A mistake raises `HarnessError`; work that is interrupted, as
+by a notebook's stop button, goes on when the same call is made again.
+"""
+
+from harness.api.comparisons import Results, benchmark, evaluate, open_results, report
+from harness.api.models import Explained, explain, export, open_model, predict, promote
+from harness.api.run import Run, open_run, runs, train
+from harness.api.searches import Board, estimate, open_search, search, spaces, winners
+from harness.api.stores import ImageStore, make_phantom, open_store, prepare
+from harness.core.errors import HarnessError
+
+__all__ = [
+    "Board", "Explained", "HarnessError", "ImageStore", "Results", "Run", "benchmark", "estimate",
+    "evaluate", "explain", "export", "make_phantom", "open_model", "open_results", "open_run",
+    "open_search", "open_store", "predict", "prepare", "promote", "report", "runs", "search",
+    "spaces", "train", "winners",
+]  # fmt: skip
