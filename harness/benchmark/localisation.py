@@ -119,12 +119,14 @@ def _means(value_N: FloatArray, is_of_NF: NDArray[np.bool_], resamples: Resample
 def _estimate(sample: Sample) -> Estimate:
     """With an exact interval where every sight was a hit, or none: there resamples do not vary.
 
-    The bound is that of Clopper & Pearson 1934 for 0 of as many patients as there are.
+    The bound is that of Clopper & Pearson 1934 for 0 of as many patients as there are; a mean over
+    findings has none then.
     """
     found = sample.estimate
     if not _is_all_or_none(sample):
         return found
-    assert sample.num_units is not None
+    if not sample.num_units:
+        return found.model_copy(update={"low": None, "high": None})
     unseen = 1 - ((1 - LEVEL) / 2) ** (1 / sample.num_units)
     low, high = (0.0, unseen) if found.value == 0 else (1 - unseen, 1.0)
     return found.model_copy(update={"low": low, "high": high})
@@ -132,7 +134,7 @@ def _estimate(sample: Sample) -> Estimate:
 
 def _is_all_or_none(sample: Sample) -> bool:
     found = sample.estimate
-    return bool(sample.num_units) and found.low == found.high and found.value in (0.0, 1.0)
+    return found.low == found.high and found.value in (0.0, 1.0)
 
 
 def _gain(pointing: Sample, blind: Sample) -> Estimate:
