@@ -93,21 +93,27 @@ def by_gaussian_process(space: SearchSpace, seen: Sequence[Seen], seed: int) -> 
         return axes.draw(rng)
     process = GaussianProcess(*_rows(space, seen, axes))
     running = [each.values for each in seen if each.is_running]
-    process.believe(_at_the_end(axes, running))
-    points = [each.values for each in seen if each.scores]
-    mean_N, _ = process.predict(_at_the_end(axes, points))
-    best = [points[index] for index in np.argsort(-mean_N, kind="stable")[:NUM_BEST]]
-    candidates = [axes.draw(rng) for _ in range(NUM_DRAWN)]
-    around = [(point, step) for point in best for step in STEPS] * NUM_NEIGHBOURS
-    candidates += [axes.near(point, step, rng) for point, step in around]
-    mean_M, deviation_M = process.predict(_at_the_end(axes, candidates))
+    process.believe(_at_the_end(axes.rows(running)))
+    place_KP = axes.places([each.values for each in seen if each.scores])
+    mean_K, _ = process.predict(_at_the_end(axes.rows_at(place_KP)))
+    place_MP = _candidates(axes, place_KP[np.argsort(-mean_K, kind="stable")[:NUM_BEST]], rng)
+    mean_M, deviation_M = process.predict(_at_the_end(axes.rows_at(place_MP)))
     margin = MARGIN * float(mean_M.std()) if rng.random() < SHARE_BOLD else 0.0
-    gain_M = _log_improvement(mean_M, deviation_M, float(mean_N.max()) + margin)
+    gain_M = _log_improvement(mean_M, deviation_M, float(mean_K.max()) + margin)
     known = {point_key(each.values) for each in seen}
     for index in np.argsort(-gain_M, kind="stable"):
-        if point_key(candidates[index]) not in known:
-            return candidates[index]
+        point = axes.point_at(place_MP[index])
+        if point_key(point) not in known:
+            return point
     return axes.draw(rng)
+
+
+def _candidates(axes: Axes, best_BP: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Places all over the space, and near the best ones."""
+    drawn_MP = axes.draw_places(NUM_DRAWN, rng)
+    around_MP = np.tile(best_BP, (len(STEPS) * NUM_NEIGHBOURS, 1))
+    step_M = np.repeat(STEPS, NUM_NEIGHBOURS * len(best_BP))
+    return np.concatenate([drawn_MP, axes.near(around_MP, step_M, rng)])
 
 
 def _is_start(space: SearchSpace, seen: Sequence[Seen]) -> bool:
@@ -136,9 +142,9 @@ def _rows(space: SearchSpace, seen: Sequence[Seen], axes: Axes) -> tuple[FloatAr
     return np.hstack([axes.rows([points[index] for index in most]), epoch_N1]), score_N
 
 
-def _at_the_end(axes: Axes, points: Sequence[Mapping[str, Any]]) -> FloatArray:
+def _at_the_end(row_NC: FloatArray) -> FloatArray:
     """The rows of points at the last epoch."""
-    return np.hstack([axes.rows(points), np.ones((len(points), 1))])
+    return np.hstack([row_NC, np.ones((len(row_NC), 1))])
 
 
 def _log_improvement(mean_M: FloatArray, deviation_M: FloatArray, best: float) -> FloatArray:

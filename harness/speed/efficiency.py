@@ -8,7 +8,7 @@ seeds. A miss counts twice the budget.
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +39,8 @@ NUM_ORDERS = 2000
 NUM_WARM = 3
 """A warm start has the best configurations of so many other development tasks."""
 POOL_SEED = 0
+NUM_NEWS = 20
+"""Lines about how far the races are."""
 RANDOM = "random-whole"
 RANDOM_TITLE = "random, full length (expected)"
 
@@ -134,8 +136,8 @@ def compare(
             for future in done:
                 job = waiting.pop(future)
                 found[job] = future.result()
-                if not any(other.way == job.way for other in waiting.values()):
-                    tell(f"{WAYS[job.way].title}: all of its races are over")
+                if line := _news(job, found, jobs):
+                    tell(line)
     rows = [
         _row(way, found, {task: mean_cost(each) for task, each in expected.items()}) for way in ways
     ]
@@ -164,6 +166,15 @@ def tasks_of(bench: LcBench, tasks: TaskSet) -> list[str]:
         "all": lambda task: True,
     }[tasks]
     return [task for task in bench.tasks if is_wanted(task)]
+
+
+def _news(job: Job, found: Collection[Job], jobs: Sequence[Job]) -> str | None:
+    """What is told of a race that has ended: every twentieth of all, and the last of its way."""
+    num_left = sum(other.way == job.way and other not in found for other in jobs)
+    if num_left and len(found) % max(1, len(jobs) // NUM_NEWS):
+        return None
+    left = f"{num_left} races to go" if num_left else "all of its races are over"
+    return f"{len(found)} of {len(jobs)} races; {WAYS[job.way].title}: {left}"
 
 
 # In a process of its own ------------------------------------------------------------------------
@@ -210,7 +221,9 @@ def draw_pool(bench: LcBench, task: str, num_points: int = NUM_POOL) -> Pool:
 def _race(job: Job) -> Finish:
     way = WAYS[job.way]
     points = warm_points(_pool, job.task, job.seed) if way.is_warm else []
-    contender = way.make(_bench.space(way.settings), job.seed, points)
+    # With the first points the same on every task, a lucky seed would be lucky on all of them.
+    seed = derive_seed(job.seed, "race", job.task)
+    contender = way.make(_bench.space(way.settings), seed, points)
 
     def curve_of(values: Mapping[str, Any]) -> FloatArray:
         return _bench.curves(job.task, [values])[0]

@@ -161,9 +161,20 @@ def test_parts_as_given(make_table):
     ]  # fmt: skip
     with pytest.raises(HarnessError, match="'as_given' has no val images"):
         split_table(table[1:], "as_given")
+    with pytest.raises(HarnessError, match="'as_given' has no train images"):
+        split_table(table.iloc[[0, 3]], "as_given")
     for row in (2, 3, 4):
         with pytest.raises(HarnessError, match="'as_given' needs a source that gives train, val"):
             split_table(table[row : row + 1], "as_given")
+
+
+def test_parts_by_lists_of_the_user_s_own(make_table, tmp_path):
+    table = many_patients(make_table, 2)
+    for part, number in (("train", 2), ("val", 0), ("test", 3)):
+        (tmp_path / f"{part}_list.txt").write_text(f"image_{number:03}.png\n")
+    parts = part_of_each(table, f"file:{tmp_path}", FINDINGS)
+    assert isinstance(parts, np.ndarray)
+    assert parts.tolist() == ["val", "", "train", "test"]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +258,11 @@ def test_hashes_of_the_release(release):
     """So that no change of the code changes a split unseen."""
     digests = {name: split_table(release, name).sha256[:12] for name in KNOWN}
     assert digests == KNOWN
+
+
+def test_the_splits_of_the_release_do_not_hang_on_the_order_of_its_rows(release):
+    turned = release[::-1]
+    assert split_table(turned, "dannynet_2pct").sha256[:12] == KNOWN["dannynet_2pct"]
 
 
 def counts(table: pd.DataFrame, name: str) -> dict[str, tuple[int, int]]:

@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 from harness.core.errors import HarnessError
 from harness.core.predictions import Predictions
 from harness.evaluation.metrics import confusion, mean_known, points_per_finding
-from harness.evaluation.thresholds import RULES, SHRINK_POSITIVES, tune_thresholds
+from harness.evaluation.thresholds import RULES, SHRINK_POSITIVES, aim_of, tune_thresholds
 
 Counts = tuple[int, int, int, int]
 Goal = Callable[[int, int, int, int], Fraction]
@@ -107,9 +107,8 @@ def test_counts_survive_json(sample: Predictions, rule: str) -> None:
     thresholds = tune_thresholds(sample, rule)
     read_back = json.loads(json.dumps(thresholds))
     assert read_back == thresholds
-    by_rule = RULES[rule].choose(
-        points_per_finding(sample.score_NL, sample.label_NL, sample.is_known_NL)
-    )
+    points_L = points_per_finding(sample.score_NL, sample.label_NL, sample.is_known_NL)
+    by_rule = RULES[rule].choose(points_L)
     assert by_rule == list(thresholds.values())
     # A number of NumPy's would be equal, and be shown as np.float64(0.4).
     assert {type(value) for value in (*by_rule, *thresholds.values())} == {float}
@@ -157,6 +156,17 @@ def test_an_unknown_rule_is_named_with_the_nearest(sample: Predictions) -> None:
         "unknown threshold rule 'yuden' (did you mean 'youden'?); "
         "known rules: f1_shrunk, f1, youden, sensitivity_90"
     )
+
+
+def test_rules_say_what_they_aim_at() -> None:
+    assert [aim_of(name) for name in ("f1", "youden", "sensitivity_90", "none of ours")] == [
+        "the highest F1",
+        "the highest sum of sensitivity and specificity (Youden 1950)",
+        "a sensitivity of at least 90 %",
+        "",
+    ]
+    assert aim_of("f1_shrunk").startswith("the highest F1; where positives are few, the ratio of")
+    assert aim_of("f1_shrunk").endswith("shrunk towards that of the other findings")
 
 
 def ranked(*positive_ranks: range | list[int], num_images: int = 400) -> tuple[np.ndarray, ...]:

@@ -26,6 +26,8 @@ def _listed(
     }
 
 
+OBJECTS = "pandas gives texts as objects in any case, which are equal"
+PLAIN = "a line holds texts, numbers and words of closed sets, which JSON writes alike"
 SPEED = "how many at a time changes no result"
 
 EQUIVALENTS: dict[Change, str] = {
@@ -66,6 +68,27 @@ EQUIVALENTS: dict[Change, str] = {
         ("NUM_AT_ONCE = 500", "500", ("501", "499"), SPEED),
     ),
     **_listed(
+        "harness/data/splits.py",
+        ("images = table['image'].to_numpy(dtype=object)", "dtype=object", "", OBJECTS),
+        ("fold_N = table['fold'].to_numpy(dtype=str)", "dtype=str", "", OBJECTS),
+        ("patients = num_positives.index.to_numpy(dtype=object)", "dtype=object", "", OBJECTS),
+        (
+            "return table['patient'].map(part_of).to_numpy(dtype=str)", "dtype=str", "", OBJECTS,
+        ),
+        (
+            "stratum_P = np.array(_strata(num_positives), dtype=object)", ", dtype=object", "",
+            "names of strata are equal as texts of NumPy's, too",
+        ),
+        (
+            "num_patients = (num_positives > 0).sum()", "sum", "mean",
+            "the order of shares is that of numbers",
+        ),
+        (
+            "rarest_first = num_patients.sort_values(kind='stable').index", "stable", "stable~",
+            "NumPy looks at the first letter",
+        ),
+    ),
+    **_listed(
         "harness/data/split_lists.py",
         ("known = set(images)", "set(images)", "images", "a set is only quicker to look into"),
         (
@@ -87,6 +110,19 @@ EQUIVALENTS: dict[Change, str] = {
         (
             r"cut = stream.read(end - start).rfind(b'\n')", "-", "+",
             "what follows the block was read before and holds no end of a line",
+        ),
+    ),
+    **_listed(
+        "harness/core/ledger.py",
+        (
+            "values = [each.model_dump(mode='json', exclude_none=True) "
+            "for each in self._unwritten]",
+            "mode='json', ", "", PLAIN,
+        ),
+        (
+            "values = [each.model_dump(mode='json', exclude_none=True) "
+            "for each in self._unwritten]",
+            "'json'", "'json~'", PLAIN,
         ),
     ),
 }  # fmt: skip

@@ -177,7 +177,9 @@ def _measured_on() -> str:
 def main() -> int:
     """The exit code."""
     words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    words.add_argument("files", nargs="*", choices=[[], *TRIALS], help="all by default")
+    words.add_argument(
+        "files", nargs="*", choices=[[], *TRIALS], metavar="FILE", help=", ".join(TRIALS)
+    )
     words.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
     asked = words.parse_args()
     os.chdir(ROOT)
@@ -200,4 +202,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # libraries imported for the forks complain at length when they are torn down

@@ -56,13 +56,75 @@ def test_draws_are_sound_and_reach_every_end(axes):
     )
 
 
+POINT = {"optim.lr": 1e-3, "loss.name": "focal", "loss.gamma": 2.0, "train.batch_size": 8}
+
+
 def test_neighbours_are_sound_near_and_other(axes):
-    rng = np.random.default_rng(0)
-    point = {"optim.lr": 1e-3, "loss.name": "focal", "loss.gamma": 2.0, "train.batch_size": 8}
-    others = [axes.near(point, 0.05, rng) for _ in range(100)]
+    place_NP = np.tile(axes.places([POINT]), (100, 1))
+    near_NP = axes.near(place_NP, np.full(100, 0.05), np.random.default_rng(0))
+    others = [axes.point_at(place_P) for place_P in near_NP]
     assert all(SPACE.active(other) == other for other in others)
     same_loss = [other for other in others if other["loss.name"] == "focal"]
     assert len(same_loss) > 80
-    far = np.abs(axes.rows(same_loss) - axes.rows([point])).max(axis=1)
+    far = np.abs(axes.rows(same_loss) - axes.rows([POINT])).max(axis=1)
     assert np.median(far) < 0.15
-    assert sum(other == point for other in others) < 20
+    assert sum(other == POINT for other in others) < 20
+
+
+def test_a_neighbour_has_by_chance_what_the_point_leaves_open(axes):
+    """Where a neighbour takes the other loss, its gamma is drawn."""
+    bce = {"optim.lr": 1e-3, "loss.name": "bce", "train.batch_size": 8}
+    place_NP = np.tile(axes.places([bce]), (400, 1))
+    near_NP = axes.near(place_NP, np.full(400, 0.05), np.random.default_rng(0))
+    assert not np.isnan(near_NP).any()
+    points = [axes.point_at(place_P) for place_P in near_NP]
+    gammas = [point["loss.gamma"] for point in points if "loss.gamma" in point]
+    assert len(gammas) > 3
+    assert max(gammas) - min(gammas) > 1
+
+
+def test_places_and_points_are_there_and_back(axes):
+    """Rows of many places at once are those of their points one by one."""
+    place_NP = axes.draw_places(200, np.random.default_rng(0))
+    points = [axes.point_at(place_P) for place_P in place_NP]
+    assert all(SPACE.active(point) == point for point in points)
+    np.testing.assert_allclose(axes.rows_at(place_NP), axes.rows(points), atol=1e-12)
+    again = [axes.point_at(place_P) for place_P in np.nan_to_num(axes.places(points), nan=0.3)]
+    for point, other in zip(points, again, strict=True):
+        assert other == pytest.approx(point)
+
+
+def test_what_is_active_at_places_is_what_a_recipe_has():
+    """A condition upon a parameter that is itself not active is upon the base's value."""
+    space = SearchSpace.model_validate(
+        {
+            "name": "toy", "title": "", "source": "",
+            "base": {"loss": {"gamma": 2.0}},
+            "space": {
+                "loss.name": {"kind": "choice", "choices": ["bce", "focal"], "default": "focal"},
+                "loss.gamma": {
+                    "kind": "float", "low": 0, "high": 4, "default": 2,
+                    "when": {"loss.name": "focal"},
+                },
+                "optim.lr": {"kind": "log_float", "low": 1e-4, "high": 1e-2, "default": 1e-3},
+                "augment.flip": {
+                    "kind": "float", "low": 0, "high": 1, "default": 0.25,
+                    "when": {"loss.gamma": [2.0]},
+                },
+            },
+        }
+    )  # fmt: skip
+    axes = Axes(space)
+    place_NP = axes.draw_places(60, np.random.default_rng(0))
+    points = [axes.point_at(place_P) for place_P in place_NP]
+    assert any("augment.flip" in point for point in points), "with bce gamma is the base's"
+    assert not all("augment.flip" in point for point in points)
+    np.testing.assert_allclose(axes.rows_at(place_NP), axes.rows(points), atol=1e-12)
+    flip = list(axes.parameters).index("augment.flip")
+    for point, place_P in zip(points, axes.places(points), strict=True):
+        assert np.isnan(place_P[flip]) == ("augment.flip" not in point)
+    column = sum(
+        2 if path == "loss.name" else 1 for path in list(axes.parameters)[:flip]
+    )  # a choice has two
+    drawn = np.array([point.get("augment.flip", 0.5) for point in points])
+    np.testing.assert_allclose(axes.rows_at(place_NP)[:, column], drawn, atol=1e-12)

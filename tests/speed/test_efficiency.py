@@ -19,7 +19,7 @@ from harness.speed.efficiency import (
 )
 from harness.speed.race import BUDGET_EPOCHS, Finish, race
 
-DEV, HELD_OUT = DEVELOPMENT_TASKS[0], "7593"
+DEV, HELD_OUT = DEVELOPMENT_TASKS[0], "167161"
 
 
 def found():
@@ -72,6 +72,16 @@ def test_a_warm_start_is_of_other_development_tasks():
     assert {point["task"] for each in points for point in each} == set(DEVELOPMENT_TASKS) - {DEV}
     assert all(point["number"] == 8 for each in points for point in each), "the best"
     assert warm_points(pools.__getitem__, DEV, 3) == points[3]
+
+
+def test_it_is_told_how_far_the_races_are():
+    jobs = [Job(way, DEV, seed) for way in ("gp", "random") for seed in range(40)]
+    news = [efficiency._news(job, jobs[: number + 1], jobs) for number, job in enumerate(jobs)]
+    told = [line for line in news if line is not None]
+    assert len(told) == efficiency.NUM_NEWS
+    assert told[0] == "4 of 80 races; harness, `gp`: 36 races to go"
+    assert news[39] == "40 of 80 races; harness, `gp`: all of its races are over"
+    assert news[-1] is not None
 
 
 def test_sets_of_tasks():

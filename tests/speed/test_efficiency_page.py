@@ -21,6 +21,7 @@ def test_the_page_and_the_json_say_the_same(tmp_path):
     page = paths[1].read_text()
     assert "| " + " | ".join(cells) + " |" in page
     assert "| " + " | ".join(HEADERS) + " |" in page
+    assert len([line for line in page.splitlines() if line.count(" to ") and "| 56 |" in line]) == 5
     told_json = json.loads(paths[0].read_text())
     assert told_json["ways"][0]["epochs"] == {DEV: 3000.0, HELD_OUT: 1000.0}
     assert told_json["ways"][1]["held_out"] == pytest.approx(0.5)

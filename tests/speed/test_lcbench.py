@@ -39,9 +39,10 @@ def test_curves_do_not_depend_on_what_is_asked_beside_them(bench):
     )
 
 
-def test_there_are_34_tasks_of_which_7_are_to_develop_on(bench):
+def test_there_are_34_tasks_of_which_14_are_to_develop_on(bench):
     assert len(bench.tasks) == 34
     assert set(DEVELOPMENT_TASKS) < set(bench.tasks)
+    assert len(set(DEVELOPMENT_TASKS)) == 14
 
 
 def test_absence_is_told_in_a_line(tmp_path, monkeypatch):
