@@ -151,7 +151,7 @@ def say_status(standing: "Standing") -> None:
         ]
         print_table(["running", "epoch", "val AUROC", "changed against the default"], rows)
     if standing.best is not None:
-        print(f"best so far: val AUROC {standing.best.score:.4f}  {standing.best.name}")
+        print(f"best so far: val AUROC {standing.best.score:.4f}  {plan.name}/{standing.best.name}")
     for trial in standing.failed[:NUM_FAILURES]:
         print(f"{trial.name} {trial.status}: {trial.status.message.partition(LINE)[0]}")
     if len(standing.failed) > NUM_FAILURES:

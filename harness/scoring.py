@@ -64,7 +64,10 @@ def finished(run: RunDirectory) -> RunRecord:
         HarnessError: It is not finished.
     """
     if run.thresholds is None or (record := run.record) is None:
-        raise HarnessError(f"{run.path}: not a finished run, so its test set stays shut")
+        raise HarnessError(
+            f"{run.path}: not a finished run ({run.status}); only a completed one is scored on "
+            "test, or explained"
+        )
     return record
 
 

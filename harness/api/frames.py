@@ -108,13 +108,13 @@ def answers_frame(answered: "Answered") -> pd.DataFrame:
 
     classifier = answered.classifier
     rows = [
-        (str(file), finding, score, probability, threshold, is_flagged)
+        (str(file), finding, score, threshold, probability, is_flagged)
         for file, answer in answered.answers.items()
-        for finding, score, probability, threshold, is_flagged in zip(
+        for finding, score, threshold, probability, is_flagged in zip(
             classifier.findings,
             answer.score_L.tolist(),
-            answer.probability_L.tolist(),
             classifier.threshold_L.tolist(),
+            answer.probability_L.tolist(),
             answer.is_flagged_L.tolist(),
             strict=True,
         )

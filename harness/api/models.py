@@ -169,7 +169,7 @@ def export(
 
     Args:
         to: Folder that is written.
-        onnx: Also as `model.onnx`, checked against PyTorch; needs `harness[onnx]`.
+        onnx: Also as `model.onnx`, checked against PyTorch; needs the extra `onnx`.
         data: Image store of the run; without, where it was.
         tolerance: Largest difference of a score from the run's own; 0 is bit-equal.
 
@@ -209,8 +209,8 @@ def predict(
         model: As for `open_model`, or what that gave.
 
     Returns:
-        A row for each image and finding: `image`, `finding`, `score`, calibrated `probability`,
-        `threshold` on scores (NaN where there is none) and `flag`. A file that cannot be read is
+        A row for each image and finding: `image`, `finding`, `score`, `score_threshold` (NaN
+        where there is none), calibrated `probability` and `flag`. A file that cannot be read is
         told in a warning, and with its reason in `frame.attrs["failures"]`.
 
     Raises:

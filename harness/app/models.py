@@ -47,6 +47,11 @@ class Model:
         return self._classifier.recipe
 
     @property
+    def is_of_drawn_images(self) -> bool:
+        """What it says of X-rays means nothing."""
+        return self._classifier.bundle.facts.is_synthetic
+
+    @property
     def card(self) -> str:
         """Markdown."""
         return self._classifier.bundle.card

@@ -14,6 +14,7 @@ from harness.app.models import Model
 from harness.app.settings import ModelChoice, Settings, folder_of
 from harness.app.sidebar import NOTICE, choose_models
 from harness.app.subject_view import choose_subject
+from harness.bundle.bundle import OF_DRAWN_IMAGES
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem clamp(1rem, 3vw, 3rem) 3rem; }
@@ -23,6 +24,7 @@ STYLE = """<style>
 </style>"""
 """Less empty space than Streamlit leaves around a page."""
 
+NOTICE_ICON = ":material/info:"
 MAX_MODELS = 3
 """That stay in memory, the latest used."""
 
@@ -32,7 +34,8 @@ def show(settings: Settings) -> None:
     st.set_page_config(page_title="Chest X-ray findings", page_icon="🩻", layout="wide")
     st.html(STYLE)
     st.title("Chest X-ray findings", anchor=False)
-    st.warning(NOTICE, icon=":material/info:")
+    notice = st.empty()
+    notice.warning(NOTICE, icon=NOTICE_ICON)
     chosen = choose_models(settings.models)
     models: list[tuple[ModelChoice, Model]] = []
     for choice in chosen:
@@ -40,6 +43,8 @@ def show(settings: Settings) -> None:
             models.append((choice, _loaded(choice.source, settings.results)))
     if not models:
         return
+    if any(model.is_of_drawn_images for _, model in models):
+        notice.warning(f"{NOTICE} SYNTHETIC: {OF_DRAWN_IMAGES}", icon=NOTICE_ICON)
     one, many, about = st.tabs(["One image", "Many images", "About the model"])
     with one, told("This part cannot be shown"):
         _one(models, settings)

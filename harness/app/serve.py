@@ -26,7 +26,9 @@ def check_installed() -> None:
         HarnessError: It is not.
     """
     if importlib.util.find_spec("streamlit") is None:
-        raise HarnessError("the app needs Streamlit: `pip install 'harness[app]'`, then try again")
+        raise HarnessError(
+            "the app needs Streamlit: `uv sync --extra app` in the checkout, then try again"
+        )
 
 
 def is_local(host: str) -> bool:

@@ -119,26 +119,43 @@ def _means(value_N: FloatArray, is_of_NF: NDArray[np.bool_], resamples: Resample
 def _estimate(sample: Sample) -> Estimate:
     """With an exact interval where every sight was a hit, or none: there resamples do not vary.
 
-    The bound is that of Clopper & Pearson 1934 for 0 of as many patients as there are.
+    The bound is that of Clopper & Pearson 1934 for 0 of as many patients as there are; a mean over
+    findings has none then.
     """
     found = sample.estimate
-    units, tail = sample.num_units, (1 - LEVEL) / 2
-    if units and found.low == found.high and found.value in (0.0, 1.0):
-        unseen = 1 - tail ** (1 / units)
-        bounds = (
-            {"low": 0.0, "high": unseen} if found.value == 0 else {"low": 1 - unseen, "high": 1.0}
-        )
-        return found.model_copy(update=bounds)
-    return found
+    if not _is_all_or_none(sample):
+        return found
+    if not sample.num_units:
+        return found.model_copy(update={"low": None, "high": None})
+    unseen = 1 - ((1 - LEVEL) / 2) ** (1 / sample.num_units)
+    low, high = (0.0, unseen) if found.value == 0 else (1 - unseen, 1.0)
+    return found.model_copy(update={"low": low, "high": high})
+
+
+def _is_all_or_none(sample: Sample) -> bool:
+    found = sample.estimate
+    return found.low == found.high and found.value in (0.0, 1.0)
 
 
 def _gain(pointing: Sample, blind: Sample) -> Estimate:
     """Pointing minus one that sees nothing; no interval where no resample differs from another.
 
-    A training seed changes only the first of the two.
+    A training seed changes only the first of the two. Where every sight was a hit, or none, only
+    the other would vary, and 0 of a few would seem surely below a small chance: there the bounds
+    are those of both, the farthest apart, which is never too narrow.
     """
     difference = pointing.minus(blind)
     found = replace(difference, value_S=pointing.value_S - blind.value).estimate
+    if _is_all_or_none(pointing):
+        hits, chance = _estimate(pointing), _estimate(blind)
+        return found.model_copy(update=_farthest(hits, chance))
     if found.low == found.high:
         return found.model_copy(update={"low": None, "high": None})
     return found
+
+
+def _farthest(one: Estimate, other: Estimate) -> dict[str, float | None]:
+    """Bounds of a difference, whatever the two have in common."""
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return {"low": None, "high": None}
+    return {"low": one.low - other.high, "high": one.high - other.low}

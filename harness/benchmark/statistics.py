@@ -19,7 +19,7 @@ from harness.benchmark.estimates import (
 from harness.benchmark.facts import caption_of, gaps_and_doubts, row_facts
 from harness.benchmark.localisation import explained, localisation_of
 from harness.benchmark.metric_info import is_better
-from harness.benchmark.published import published_rows
+from harness.benchmark.published import published_rows, split_as_published
 from harness.benchmark.results import Results, Row
 from harness.benchmark.row_parts import (
     calibration_of,
@@ -61,6 +61,7 @@ def compute_results(folder: Path, *, progress: Progress = ignore) -> Results:
     differences = _differences(entries, samples)
     test = next((scored.test for entry in entries for scored in entry.scored), None)
     is_synthetic, split = comparison.images.is_synthetic, comparison.images.split
+    as_published = split_as_published(split, len(cases.image_ids))
     return Results(
         name=comparison.name,
         title=comparison.title,
@@ -72,7 +73,7 @@ def compute_results(folder: Path, *, progress: Progress = ignore) -> Results:
         rows=tuple(
             row.model_copy(update={"differences": differences.get(row.label, {})}) for row in rows
         ),
-        published=() if is_synthetic else published_rows(split),
+        published=() if is_synthetic else published_rows(as_published),
         reproduce=None if is_synthetic else comparison.statistics.reproduce,
         searches=comparison.searches,
         problems=gaps_and_doubts(comparison, entries),

@@ -22,6 +22,7 @@ FILES = (BUNDLE_FILE, RECIPE_FILE, WEIGHTS_FILE, CARD_FILE)
 Value = TypeVar("Value", bound=Frozen)
 
 NOT_A_DEVICE = "For research alone. Not a medical device: no diagnosis may rest on it."
+OF_DRAWN_IMAGES = "this model was trained on drawn images and knows nothing of X-rays."
 
 
 class Figure(Frozen):
@@ -160,6 +161,12 @@ class Bundle:
     def entitled(self, title: str) -> Self:
         """The same under another title."""
         return replace(self, title=title)
+
+    @property
+    def caution(self) -> str:
+        """What is said before any answer."""
+        synthetic = f" SYNTHETIC: {OF_DRAWN_IMAGES}" if self.facts.is_synthetic else ""
+        return NOT_A_DEVICE + synthetic
 
     @property
     def name(self) -> str:

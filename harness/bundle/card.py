@@ -5,7 +5,7 @@ The headings follow Mitchell et al. 2019, "Model Cards for Model Reporting" (arX
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.bundle.bundle import NOT_A_DEVICE, BundleFacts, Figure, PartFigures
+from harness.bundle.bundle import NOT_A_DEVICE, OF_DRAWN_IMAGES, BundleFacts, Figure, PartFigures
 from harness.core.recipe import Recipe
 from harness.evaluation.thresholds import aim_of
 
@@ -44,11 +44,7 @@ _TEST_NOTE = "These images were looked at once, after all that is above had been
 
 
 def _head(facts: BundleFacts, recipe: Recipe) -> str:
-    synthetic = (
-        "\n\n> **SYNTHETIC.** It was trained on drawn images and knows nothing of X-rays."
-        if facts.is_synthetic
-        else ""
-    )
+    synthetic = f"\n\n> **SYNTHETIC**: {OF_DRAWN_IMAGES}" if facts.is_synthetic else ""
     return (
         f"# {facts.name}\n\n> {NOT_A_DEVICE}{synthetic}\n\n"
         f"`{recipe.model.name.partition('.')[0]}` on {facts.input.input_px} px gray images, "

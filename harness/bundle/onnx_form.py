@@ -53,8 +53,8 @@ def check_installed() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise HarnessError(
-            f"--onnx needs the package {error.name}: install harness[onnx], as by "
-            "`uv sync --extra onnx`"
+            f"--onnx needs the package {error.name}: `uv sync --extra onnx` in the checkout, then "
+            "try again"
         ) from None
 
 

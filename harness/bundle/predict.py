@@ -20,8 +20,8 @@ IMAGE_SUFFIXES = (
 """Of files that are taken from a folder; DICOM files often have none. A file given by name is read
 whatever its name."""
 
-HEAD = ("image", "finding", "score", "probability", "threshold", "flag")
-"""Of a CSV file of answers; thresholds apply to scores."""
+HEAD = ("image", "finding", "score", "score_threshold", "probability", "flag")
+"""Of a CSV file of answers."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def cells(
 ) -> tuple[str, ...]:
     """What is said of one finding, under `HEAD` after the image's name."""
     bound = "" if threshold is None else f"{threshold:.7g}"
-    return finding, f"{score:.7g}", f"{probability:.7g}", bound, str(int(is_flagged))
+    return finding, f"{score:.7g}", bound, f"{probability:.7g}", str(int(is_flagged))
 
 
 def _inside(folder: Path) -> list[Path]:

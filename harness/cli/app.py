@@ -36,7 +36,8 @@ def app(
 
     store = str(ImageStore.open(data).path) if data else ""
     chosen = choices(models or [], results.resolve())
-    print(f"{len(chosen)} models: {', '.join(choice.label for choice in chosen)}")
+    noun = "model" if len(chosen) == 1 else "models"
+    print(f"{len(chosen)} {noun}: {', '.join(choice.label for choice in chosen)}", flush=True)
     if not is_local(host):
         print("everybody who reaches this machine can upload; the page asks for no password")
     settings = Settings(models=chosen, results=results.resolve(), store=store)

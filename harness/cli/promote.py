@@ -92,7 +92,7 @@ def predict(
         typer.Option(help="models:/NAME@ALIAS or a bundle's folder; without: newest champion."),
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option("--csv", help="Write score, probability, threshold and flag.")
+        Path | None, typer.Option("--csv", help="Write scores, thresholds, probabilities, flags.")
     ] = None,
     results: Results = RESULTS,
 ) -> None:
@@ -121,12 +121,10 @@ def predict(
 
 
 def _say_answers(answered: "Answered") -> None:
-    from harness.bundle.bundle import NOT_A_DEVICE
-
     classifier, answers = answered.classifier, answered.answers
     if not answers:
         return
-    print(f"{classifier.bundle.title}. {NOT_A_DEVICE}")
+    print(f"{classifier.bundle.title}. {classifier.bundle.caution}")
     if len(answers) == 1:
         ((path, answer),) = answers.items()
         print(path)

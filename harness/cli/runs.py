@@ -23,6 +23,7 @@ from harness.console import (
     show_values,
 )
 from harness.core.errors import HarnessError
+from harness.core.selection import SCORE
 from harness.words import (
     count_of,
     names_of,
@@ -180,9 +181,10 @@ def winners(
             for row in rows
         ],
     )
+    best = rows[0]
     print(
-        "next: harness benchmark --search NAME, harness promote SEARCH/TRIAL, or harness ui to "
-        "browse them"
+        f"next: harness benchmark --search {best.search}, harness promote "
+        f"{best.search}/{best.run}, or harness ui to browse them"
     )
 
 
@@ -196,7 +198,12 @@ def ui(
     """
     from harness import tracking
 
-    tracking.serve_ui(results.resolve(), port)
+    tracking.serve_ui(results.resolve(), port, tell=_say_address)
+
+
+def _say_address(address: str) -> None:
+    print(f"open {address} when it answers, in some seconds (Ctrl-C ends it)")
+    print(f"its Columns show scores: {SCORE} is what ranks trials")
 
 
 def quickstart(

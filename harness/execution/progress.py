@@ -1,4 +1,7 @@
-"""The course of a search or a benchmark on the terminal: one calm block, or lines when piped."""
+"""The course of a search or a benchmark on the terminal: one calm block, or lines when piped.
+
+Runs are told by their keys, `SEARCH/TRIAL`, since several searches run side by side.
+"""
 
 import time
 from collections.abc import Mapping
@@ -21,6 +24,8 @@ STYLES = {
     Outcome.FAILED: "red",
     Outcome.PREEMPTED: "magenta",
 }
+QUIET_S = 60.0
+"""Piped, a sign of life comes after so long a time, with the next epoch: runs take hours."""
 
 
 @dataclass
@@ -34,6 +39,16 @@ class RunningRow:
     def score(self) -> float | None:
         """Of its last report; None before the first."""
         return self.report.metrics.get(SCORE) if self.report else None
+
+    @property
+    def epoch(self) -> str:
+        return f"epoch {self.report.epoch if self.report else 0}/{self.run.recipe.train.epochs}"
+
+    @property
+    def auroc(self) -> str:
+        """Of the last epoch, which need not be the one that is kept."""
+        value = self.report.metrics.get("val/auroc_macro") if self.report else None
+        return f"val AUROC {'-' if value is None else f'{value:.4f}'}"
 
 
 class ProgressDisplay:
@@ -53,11 +68,16 @@ class ProgressDisplay:
         self.total = total
         self.console = console
         self.counts = dict(done or {})
-        self.num_before = sum(self.counts.values())
+        self.num_before = self.num_done
         self.best = best
         self.running: dict[str, RunningRow] = {}
-        self.started = time.monotonic()
+        self.started = self.said = time.monotonic()
         self.live: Live | None = None
+
+    @property
+    def num_done(self) -> int:
+        """Runs that the same command, typed again, would leave as they are."""
+        return sum(count for outcome, count in self.counts.items() if outcome.is_final)
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -72,30 +92,36 @@ class ProgressDisplay:
     # The listener ---------------------------------------------------------------------------
 
     def on_start(self, run: Run) -> None:
-        self.running[run.name] = RunningRow(run)
+        self.running[run.key] = RunningRow(run)
 
     def on_epoch(self, run: Run, report: EpochReport) -> None:
-        row = self.running.setdefault(run.name, RunningRow(run))
+        row = self.running.setdefault(run.key, RunningRow(run))
         row.report = report
         if row.score is not None and (self.best is None or row.score > self.best[0]):
-            self.best = (row.score, run.name)
+            self.best = (row.score, run.key)
+        if time.monotonic() - self.said > QUIET_S:
+            self._say("  ".join((run.key, row.epoch, row.auroc)))
 
     def on_end(self, run: Run, status: Status) -> None:
-        row = self.running.pop(run.name, RunningRow(run))
+        row = self.running.pop(run.key, RunningRow(run))
         self.counts[status.outcome] = self.counts.get(status.outcome, 0) + 1
+        self._say(self._line(row, status))
+
+    def _say(self, line: str) -> None:
+        """A line for a pipe, with how many runs have ended."""
         if not self.live:
-            self.console.print(self._line(row, status), soft_wrap=True)
+            self.said = time.monotonic()
+            self.console.print(f"[{self.num_done}/{self.total}]  {line}", soft_wrap=True)
 
     # What is shown --------------------------------------------------------------------------
 
     def render(self) -> Group:
         """The block as it stands: a bar, counts, the best so far, the runs under way."""
-        num_done = sum(self.counts.values())
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             Text(self.title, style="bold"),
-            ProgressBar(total=self.total, completed=num_done, width=30),
-            f"{num_done}/{self.total}",
+            ProgressBar(total=self.total, completed=self.num_done, width=30),
+            f"{self.num_done}/{self.total}",
             f"ETA {self._eta()}",
         )
         return Group(bar, self._counts(), self._best(), self._running_table())
@@ -112,7 +138,7 @@ class ProgressDisplay:
         return Text(f"  best so far: val AUROC {self.best[0]:.4f}  {self.best[1]}")
 
     def _eta(self) -> str:
-        num_new = sum(self.counts.values()) - self.num_before
+        num_new = self.num_done - self.num_before
         if num_new == 0:
             return "-"
         rate_s = (time.monotonic() - self.started) / num_new
@@ -126,18 +152,12 @@ class ProgressDisplay:
             if row.report is None:
                 table.add_row("  " + name, "starting", "", "")
                 continue
-            metrics = row.report.metrics
-            table.add_row(
-                "  " + name,
-                f"epoch {row.report.epoch}/{row.run.recipe.train.epochs}",
-                f"val AUROC {metrics['val/auroc_macro']:.4f}",
-                f"{metrics['time/epoch_s']:.1f} s/epoch",
-            )
+            pace = f"{row.report.metrics['time/epoch_s']:.1f} s/epoch"
+            table.add_row("  " + name, row.epoch, row.auroc, pace)
         return table
 
     def _line(self, row: RunningRow, status: Status) -> str:
-        num_done = sum(self.counts.values())
-        parts = [f"[{num_done}/{self.total}]", row.run.name, str(status)]
+        parts = [row.run.key, str(status)]
         if row.report and row.score is not None:
             parts.append(f"val AUROC {row.score:.4f} after {row.report.epoch} epochs")
         if status.outcome is Outcome.FAILED:

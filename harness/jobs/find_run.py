@@ -48,10 +48,10 @@ def find_run(word: str, results: Path) -> FoundRun:
         return _of_path(path.resolve(), results)
     runs = list(all_runs(results))
     found = [run for run in runs if word in (run.name, run.directory.path.name)]
+    if not found and (of_group := [run.name for run in runs if run.group == word]):
+        raise HarnessError(f"{word}: a search or a benchmark; name a run of it: {of_group[0]}")
     found = found or [run for run in runs if _begins(run, word)]
     if not found:
-        if of_group := [run.name for run in runs if run.group == word]:
-            raise HarnessError(f"{word}: a search or a benchmark; name a run of it: {of_group[0]}")
         near = did_you_mean(word, [run.name for run in runs])
         raise HarnessError(
             f"{word}: neither a run directory nor a run in {results}{near}; `harness winners` "

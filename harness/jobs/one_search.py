@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from rich.console import Console
+
 from harness.core.records import Outcome
 from harness.data.store import ImageStore
 from harness.jobs.tracked import Tracked
@@ -49,20 +51,24 @@ class OneSearch:
 
     @property
     def best(self) -> tuple[float, str] | None:
-        """Score and name of the trial with the best score so far; None before the first score."""
-        scores = [(trial.score, trial.name) for trial in self.board if trial.score is not None]
+        """The best score so far and the key of its trial; None before the first score."""
+        name = self.plan.name
+        scores = (
+            (trial.score, f"{name}/{trial.name}") for trial in self.board if trial.score is not None
+        )
         return max(scores, default=None)
 
-    def tracked(self, tracker: Tracker, images: ImageStore) -> Tracked:
-        """The search as MLflow shows it."""
+    def tracked(self, tracker: Tracker, images: ImageStore, console: Console) -> Tracked:
+        """The search as MLflow shows it; the console is told what its end waits for."""
 
         def finish() -> None:
             completed = [trial for trial in self.board if trial.status.outcome is Outcome.COMPLETED]
             best = [self.source.run_of(trial.name) for trial in completed[:NUM_FIGURES]]
-            tracker.log_figures(best)
-            pictures = draw_pictures(self.folder, images.manifest)
-            if pictures is not None:
-                tracker.log_files(self.plan.name, [pictures])
+            with console.status(f"drawing the pictures of {self.plan.name}"):
+                tracker.log_figures(best)
+                pictures = draw_pictures(self.folder, images.manifest)
+                if pictures is not None:
+                    tracker.log_files(self.plan.name, [pictures])
 
         return Tracked(
             name=self.plan.name,

@@ -83,6 +83,7 @@ def get_ready(
     Raises:
         HarnessError: Something that the runs need is missing.
     """
+    place.console.print("getting ready: networks and their weights, Ray, a look at every node")
     num_weights = check_networks(recipes, len(images.findings))
     start_ray(place.address)
     resources = fit_resources(place.resources)

@@ -91,7 +91,8 @@ def search(
         to_run = [each for each in searches if each.source.num_to_run]
         resources = job.get_ready(to_run, stack) if to_run else None
         for each in searches:
-            stack.enter_context(tracked(tracker, each.tracked(tracker, job.images)))
+            shown = each.tracked(tracker, job.images, place.console)
+            stack.enter_context(tracked(tracker, shown))
         if resources:
             job.make(to_run, resources, tracker)
         return {each.plan.name: each.board for each in searches}

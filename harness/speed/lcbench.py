@@ -137,7 +137,7 @@ def _session(path: Path) -> Any:
         import onnxruntime
     except ImportError:
         raise HarnessError(
-            "the LCBench surrogate needs onnxruntime: install harness[onnx]"
+            "the LCBench surrogate needs onnxruntime: `uv sync --extra onnx` in the checkout"
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -83,8 +84,11 @@ def ui_environment() -> dict[str, str]:
     return os.environ | quiet
 
 
-def serve_ui(results: Path, port: int = 5000) -> NoReturn:
+def serve_ui(results: Path, port: int = 5000, *, tell: Callable[[str], None]) -> NoReturn:
     """Become the server of MLflow's pages, so that whatever ends this process ends it too.
+
+    Args:
+        tell: Called with the address of the runs, which answers some seconds later.
 
     Raises:
         HarnessError: There is nothing to serve, MLflow runs elsewhere, or the port is taken.
@@ -98,8 +102,11 @@ def serve_ui(results: Path, port: int = 5000) -> NoReturn:
         try:
             probe.bind((HOST, port))
         except OSError:
-            raise HarnessError(f"port {port} is taken: choose another one") from None
+            raise HarnessError(f"--port {port} is taken; choose another one") from None
     command = ui_command(results, port)
+    experiment_id = find_store(results, uri).experiment_id
+    where = f"/#/experiments/{experiment_id}/runs" if experiment_id else ""  # not its home page
+    tell(f"http://{HOST}:{port}{where}")
     sys.stdout.flush()
     os.execve(command[0], command, ui_environment())
 

@@ -42,7 +42,7 @@ def test_answers_are_those_of_the_command(bundle_dir, chest, tmp_path, harness, 
     assert code == 0
     written = pd.read_csv(tmp_path / "a.csv")
     assert answers.columns.tolist() == written.columns.tolist()
-    for name in ("score", "probability", "threshold"):
+    for name in ("score", "probability", "score_threshold"):
         np.testing.assert_allclose(answers[name], written[name], rtol=1e-6)
     assert answers["flag"].astype(int).tolist() == written["flag"].tolist()
 

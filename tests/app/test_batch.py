@@ -14,7 +14,8 @@ def test_the_file_has_a_line_for_each_finding_and_each_file_that_was_not_read():
     entries = [BatchEntry("a.png", ROWS), BatchEntry("b.png", problem="the file is empty")]
     lines = list(csv.DictReader(io.StringIO(csv_of(entries, "m 1"))))
     told = [
-        [x[n] for n in ("image", "finding", "score", "probability", "threshold")] for x in lines
+        [x[n] for n in ("image", "finding", "score", "probability", "score_threshold")]
+        for x in lines
     ]
     assert told == [
         ["a.png", "Mass", "0.75", "0.5", "0.625"],

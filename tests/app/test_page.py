@@ -21,6 +21,8 @@ def test_the_first_view_has_a_notice_an_example_and_its_answer(page):
     _is_well(shown)
     assert NOTICE in shown.warning[0].value
     assert "not a medical device" in NOTICE.lower()
+    assert "trained on drawn images" in shown.warning[0].value
+    assert len(shown.warning) == 1
     assert len(_captions(shown)) == 2
     assert "synthetic" in _captions(shown)[0]
     assert _box(shown, "Model").value.label == "first"

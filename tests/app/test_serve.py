@@ -43,5 +43,5 @@ def test_a_host_that_is_none_is_told():
 
 def test_without_streamlit_a_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(HarnessError, match=r"pip install 'harness\[app\]'"):
+    with pytest.raises(HarnessError, match="uv sync --extra app"):
         check_installed()

@@ -70,7 +70,26 @@ def test_where_all_are_alike_the_interval_is_exact(is_hit, low, high) -> None:
     found = localisation_of([run_of({"Mass": [is_hit] * 40})], PLAN)
     pointing = found.figures["Mass"]["pointing"]
     assert (pointing.low, pointing.high) == pytest.approx((low, high), abs=1e-4)
-    assert found.gains["Mass"]["centre"].low is None
+    over_chance, over_centre = (found.gains["Mass"][blind] for blind in ("chance", "centre"))
+    assert (over_chance.low, over_chance.high) == pytest.approx((low - 0.04, high - 0.04), abs=1e-4)
+    assert (over_centre.low, over_centre.high) == pytest.approx((low - 0.1684, high), abs=1e-4)
+
+
+def test_a_mean_of_findings_that_are_all_missed_claims_no_interval() -> None:
+    found = localisation_of([run_of({"Mass": [False] * 6, "Edema": [False] * 4})], PLAN)
+    for estimate in (found.figures["macro"]["pointing"], *found.gains["macro"].values()):
+        assert (estimate.low, estimate.high) == (None, None)
+
+
+def test_none_of_a_few_is_not_surely_below_a_small_chance() -> None:
+    """Boxes of 1 % of the image and 20 patients: 0 hits of 20 come by chance 8 times of 10."""
+    run = run_of({"Mass": [False] * 40}, box=Box(10, 10, 10, 10))
+    sights = tuple(
+        sight.model_copy(update={"boxes": (Box(10, 10, 10, 8 + number % 5),)})
+        for number, sight in enumerate(run.sights)
+    )
+    gain = localisation_of([run.model_copy(update={"sights": sights})], PLAN).gains["Mass"]
+    assert gain["chance"].low < 0 < gain["chance"].high
 
 
 def test_a_tolerance_helps_those_who_see_nothing_as_well() -> None:

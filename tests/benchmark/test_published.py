@@ -10,7 +10,13 @@ import pytest
 
 from harness.benchmark import published
 from harness.benchmark.estimates import MACRO
-from harness.benchmark.published import find_published, published_dir, published_rows
+from harness.benchmark.published import (
+    SPLIT_DIFFERS,
+    find_published,
+    published_dir,
+    published_rows,
+    split_as_published,
+)
 from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
 from harness.core.records import METRICS
@@ -115,6 +121,13 @@ def test_rows_of_the_split_come_first_then_the_less_doubtful(split):
     order = [(row.split != split, len(row.flags)) for row in found]
     assert order == sorted(order)
     assert (found[0].split == split) == (split != "file:mine")
+
+
+@pytest.mark.parametrize(("num_test", "is_flagged"), [(25_596, False), (25_590, False), (99, True)])
+def test_a_sample_of_the_release_is_not_its_split(num_test, is_flagged):
+    split = split_as_published("official", num_test)
+    assert (SPLIT_DIFFERS in flags("mgca", split)) == is_flagged
+    assert split_as_published("file:mine", 3) == "file:mine"
 
 
 def test_rows_can_be_chosen_by_their_keys():

@@ -25,6 +25,7 @@ def test_a_bundle_knows_what_using_it_needs(bundle_dir):
     assert bundle.size_px == 64
     assert bundle.recipe.model.name == "densenet_mini"
     assert bundle.facts.is_synthetic
+    assert "drawn images" in bundle.caution
     assert bundle.facts.agreement.largest_difference == 0
     assert [seen.source for seen in bundle.facts.seen] == ["phantom"]
 

@@ -20,8 +20,8 @@ def test_the_card_of_a_bundle_is_the_one_that_lies_in_it(bundle):
 
 def test_it_says_what_it_is_not(bundle):
     assert bundle.card.startswith(f"# {bundle.name}\n\n> {NOT_A_DEVICE}")
-    assert "SYNTHETIC" in bundle.card
-    assert "SYNTHETIC.**" not in card(bundle, is_synthetic=False)
+    assert "drawn images" in bundle.card
+    assert "drawn images" not in card(bundle, is_synthetic=False)
 
 
 def test_every_finding_has_its_figures_and_its_threshold(bundle):

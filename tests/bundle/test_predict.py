@@ -64,7 +64,7 @@ def test_the_table_has_a_row_for_each_image_and_finding(images, classifier, tmp_
     write_answers(tmp_path / "answers.csv", answered)
     with (tmp_path / "answers.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == ["image", "finding", "score", "probability", "threshold", "flag"]
+    assert list(rows[0]) == ["image", "finding", "score", "score_threshold", "probability", "flag"]
     assert len(rows) == 2 * 14
     answer = answered.answers[images / "a.png"]
     for column, row in enumerate(rows[:14]):
@@ -74,4 +74,4 @@ def test_the_table_has_a_row_for_each_image_and_finding(images, classifier, tmp_
         assert float(row["probability"]) == pytest.approx(answer.probability_L[column], rel=1e-6)
         assert row["flag"] == str(int(answer.is_flagged_L[column]))
         threshold = classifier.bundle.thresholds[row["finding"]]
-        assert row["threshold"] == ("" if threshold is None else f"{threshold:.7g}")
+        assert row["score_threshold"] == ("" if threshold is None else f"{threshold:.7g}")

@@ -1,6 +1,7 @@
 """What the display of a job says of its runs, in lines and as a block."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -27,7 +28,7 @@ def display(said) -> ProgressDisplay:
         total=4,
         console=Console(file=said, width=100),
         done={Outcome.COMPLETED: 1},
-        best=(0.75, "t0000-a"),
+        best=(0.75, "toy/t0000-a"),
     )
 
 
@@ -56,22 +57,48 @@ def test_a_pipe_gets_a_line_for_each_run_that_has_ended(display, said, tmp_path)
         failed = Status(outcome=Outcome.FAILED, reason=FailureReason.DATA, message="no labels")
         display.on_end(second, failed)
     assert said.getvalue().splitlines() == [
-        "[2/4]  t0001-b  pruned  val AUROC 0.7000 after 3 epochs",
-        "[3/4]  t0002-c  failed: data  (no labels)",
+        "[2/4]  toy/t0001-b  pruned  val AUROC 0.7000 after 3 epochs",
+        "[3/4]  toy/t0002-c  failed: data  (no labels)",
     ]
+
+
+def test_a_pipe_hears_of_an_epoch_once_a_minute_has_been_quiet(
+    display, said, tmp_path, monkeypatch
+):
+    time_s = [display.started]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: time_s[0])
+    for epoch in range(1, 8):
+        time_s[0] += 25
+        display.on_epoch(run_of("t0001-b", tmp_path), report_of(epoch, epoch / 10))
+    assert said.getvalue().splitlines() == [
+        "[1/4]  toy/t0001-b  epoch 3/9  val AUROC 0.3000",
+        "[1/4]  toy/t0001-b  epoch 6/9  val AUROC 0.6000",
+    ]
+
+
+def test_an_interrupted_run_is_not_done(display, said, tmp_path):
+    display.on_end(run_of("t0001-b", tmp_path), Status(outcome=Outcome.PREEMPTED))
+    assert said.getvalue().splitlines() == ["[1/4]  toy/t0001-b  preempted"]
+
+
+def test_runs_of_two_searches_that_have_one_name_are_two(display, tmp_path):
+    first = run_of("t0001-b", tmp_path)
+    for run in (first, replace(first, group="other")):
+        display.on_start(run)
+    assert {"toy/t0001-b", "other/t0001-b"} <= set(shown(display).split())
 
 
 def test_the_block_tells_what_runs_and_the_best_so_far(display, tmp_path):
     first, second = run_of("t0001-b", tmp_path), run_of("t0002-c", tmp_path)
     display.on_start(first)
     display.on_start(second)
-    assert "best so far: val AUROC 0.7500  t0000-a" in shown(display)
+    assert "best so far: val AUROC 0.7500  toy/t0000-a" in shown(display)
     display.on_epoch(second, report_of(2, 0.8))
     block = shown(display)
     assert "2 running · 1 completed" in block
-    assert "best so far: val AUROC 0.8000  t0002-c" in block
-    assert "t0001-b  starting" in block
-    assert "t0002-c  epoch 2/9  val AUROC 0.8000  2.0 s/epoch" in block
+    assert "best so far: val AUROC 0.8000  toy/t0002-c" in block
+    assert "toy/t0001-b  starting" in block
+    assert "toy/t0002-c  epoch 2/9  val AUROC 0.8000  2.0 s/epoch" in block
 
 
 @pytest.mark.parametrize(("took_s", "eta"), [(30, "1:00"), (3600, "2 h 00 min")])

@@ -65,6 +65,13 @@ def test_a_search_is_no_run(results):
         find_run("nih", results)
 
 
+def test_a_search_is_no_run_though_a_final_run_begins_with_its_name(results):
+    with pytest.raises(
+        HarnessError, match=r"dannynet: a search .* name a run of it: dannynet/t0000"
+    ):
+        find_run("dannynet", results)
+
+
 def test_a_near_name_is_suggested(results):
     with pytest.raises(HarnessError, match="did you mean 'dannynet/t0001-abcdef'"):
         find_run("danynet/t0001-abcdef", results)

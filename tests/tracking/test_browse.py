@@ -88,12 +88,21 @@ def test_the_page_is_served_on_this_machine_only(results: Path) -> None:
     assert ui_environment()["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
+def test_the_address_is_told_before_the_server_takes_over(
+    searched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("os.execve", lambda program, command, environment: told.append("serves"))
+    serve_ui(searched, 45_671, tell=told.append)
+    assert told == ["http://127.0.0.1:45671/#/experiments/1/runs", "serves"]
+
+
 def test_a_taken_port_is_told(results: Path) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         with pytest.raises(HarnessError, match="is taken"):
-            serve_ui(results, listener.getsockname()[1])
+            serve_ui(results, listener.getsockname()[1], tell=print)
 
 
 def test_runs_that_are_kept_elsewhere_are_not_served(
@@ -101,4 +110,4 @@ def test_runs_that_are_kept_elsewhere_are_not_served(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:s3cret@lab:5000")
     with pytest.raises(HarnessError, match=r"kept at http://\*\*\*@lab:5000"):
-        serve_ui(results)
+        serve_ui(results, tell=print)

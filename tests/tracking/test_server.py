@@ -24,7 +24,7 @@ REPO = Path(__file__).resolve().parents[2]
 COMPLETED = Status(outcome=Outcome.COMPLETED)
 SERVE = (
     "import sys, pathlib; from harness.tracking import serve_ui;"
-    "serve_ui(pathlib.Path(sys.argv[1]), int(sys.argv[2]))"
+    "serve_ui(pathlib.Path(sys.argv[1]), int(sys.argv[2]), tell=print)"
 )
 
 

@@ -122,6 +122,7 @@ def _side_by_side(results: Results, published: PublishedRow, ours: Row, metric: 
         )
 
     measure, flags = METRIC_INFO[metric], plain("; ".join(published.flags))
+    changed = "" if "(published" in ours.label else " Ours is not the published recipe itself."
     return Table(
         key=f"reproduction-{metric}",
         title=f"Reproduction of {plain(published.label)}: {measure.title}",
@@ -135,7 +136,8 @@ def _side_by_side(results: Results, published: PublishedRow, ours: Row, metric: 
         notes=(
             f"{measure.title}: {measure.definition} [{PERCENT} interval of ours]. The published "
             f"values have a sampling error of their own, unknown here. Flags: {flags or NO_FLAG}. "
-            f"Published on the split: {plain(published.split)}. Source: {plain(published.source)}.",
+            f"Published on the split: {plain(published.split)}.{changed} Source: "
+            f"{plain(published.source)}.",
         ),
     )  # fmt: skip
 

@@ -142,7 +142,9 @@ def test_forest_has_seeds_mean_and_interval_of_every_row_on_every_finding():
             assert dots(axes, y) == [*estimate.seeds, estimate.value]
             assert spans(axes, y) == [(estimate.low, estimate.high)]
         published = [each.figures[scope]["auroc"] for each in RESULTS.published]
-        assert [dots(axes, y) for y in (5, 6)] == [[value] for value in published]
+        lines = [[value] for value in published] if scope == MACRO else [published]
+        assert [dots(axes, y) for y in range(5, 5 + len(lines))] == lines
+        assert dots(axes, 5 + len(lines)) == []
     assert [text.get_text() for text in by_title[EMPTY].texts] == ["no figure"]
     macro = by_title["Mean of findings"]
     estimate = RESULTS.rows[0].figure("auroc")

@@ -59,6 +59,9 @@ def test_a_reproduction_is_told_finding_by_finding() -> None:
     assert lines["Hernia"] == [GAP, GAP, GAP, GAP]
     assert [cell.text for cell in table.foot[2:]] == ["0.8527", "0.840", "−0.013", "yes"]
     assert "Flags: split differs." in table.notes[0]
+    assert "Ours is not the published recipe itself." in table.notes[0]
+    same = changed(results, rows=(changed(ours, label="dannynet (published)"),))
+    assert "Ours is not" not in reproduction_tables(same)[0].notes[0]
 
 
 @pytest.mark.parametrize(

@@ -46,24 +46,29 @@ def forest_figure(results: Results) -> Figure | None:
     """AUROC of every row, macro and by finding: a dot a seed, the mean, its interval.
 
     Published figures are hollow: nobody here computed them, and a flag says why not to compare.
+    They have a line each for macro, and share one in the panel of a finding.
     """
     rows = [row for row in results.rows if row.figure("auroc")]
     if not rows:
         return None
     published = [each for each in results.published if "auroc" in each.figures.get(MACRO, {})]
-    labels = [row.label for row in rows] + [each.label for each in published]
-    heading = heading_of(results, intervals_of(results))
+    labels = [row.label for row in rows]
     figure, panels = _row_panels(
-        heading, "AUROC on test", labels, findings=results.findings, macro=WIDE
+        heading_of(results, intervals_of(results)),
+        "AUROC on test",
+        [*labels, *(["published elsewhere"] if published else [])],
+        findings=results.findings,
+        macro=WIDE,
+        macro_labels=[*labels, *(each.label for each in published)],
     )
     with plate_style():
         for scope, axes in panels:
             drawn = [_draw_estimate(axes, y, row.figure("auroc", scope), kind_color(row))
                      for y, row in enumerate(rows)]  # fmt: skip
             values = [each.figures.get(scope, {}).get("auroc") for each in published]
-            for y, value in enumerate(values, start=len(rows)):
+            for number, value in enumerate(values):
                 if value is not None:
-                    axes.plot(value, y, **HOLLOW)
+                    axes.plot(value, len(rows) + (number if scope == MACRO else 0), **HOLLOW)
             if not any(drawn):
                 say_empty(axes)
             best = results.best("auroc", scope)
@@ -181,24 +186,35 @@ def _row_panels(
     *,
     findings: Sequence[str],
     macro: Span | None = None,
+    macro_labels: Sequence[str] = (),
 ) -> tuple[Figure, list[Panel]]:
     """Panels with a height for each label, the first at the top.
 
     The findings share one span; macro, which is surer, has its own.
+
+    Args:
+        macro_labels: Of macro's panel; without: as the findings'.
     """
     labels = [short(label) for label in labels]
-    height_in = 0.42 + ROW_IN[any("\n" in label for label in labels)] * len(labels)
-    figure, panels = finding_panels(heading, what, findings, height_in=height_in, macro=macro)
+    wide = [short(label) for label in macro_labels] or labels
+    figure, panels = finding_panels(
+        heading, what, findings, height_in=_height_in(labels), macro=macro,
+        macro_in=_height_in(wide),
+    )  # fmt: skip
     small = [axes for scope, axes in panels if scope != MACRO]
     with plate_style():
         for scope, axes in panels:
-            name_lines(axes, labels)
+            name_lines(axes, wide if scope == MACRO else labels)
             axes.margins(x=0.06)
             if scope != MACRO:
                 axes.locator_params("x", nbins=3)
                 if axes is not small[0]:
                     axes.sharex(small[0])
     return figure, panels
+
+
+def _height_in(labels: Sequence[str]) -> float:
+    return 0.42 + ROW_IN[any("\n" in label for label in labels)] * len(labels)
 
 
 def _widen(panels: Sequence[Panel]) -> None:

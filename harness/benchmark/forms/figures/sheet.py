@@ -157,19 +157,25 @@ def finding_panels(
     *,
     height_in: float,
     macro: Span | None = None,
+    macro_in: float | None = None,
 ) -> tuple[Figure, list[Panel]]:
     """A panel for each finding, five in a row, after one of macro where it is given room.
 
     Args:
         height_in: Of a row of panels.
         macro: `SQUARE`, with findings beside it; or `WIDE`, with room for numbers beside it.
+        macro_in: Height of a `WIDE` macro; without: as the findings'.
     """
     num_tall, num_wide = macro or (0, 0)
     num_beside = num_tall * (NUM_COLS - num_wide) if macro == SQUARE else 0
     num_below = max(0, len(findings) - num_beside)
     num_rows = max(1, num_tall + -(-num_below // NUM_COLS))
-    size_in = (WIDTH_IN, 0.2 + height_in * num_rows)
+    heights_in = [height_in] * num_rows
+    if macro == WIDE and macro_in is not None:
+        heights_in[0] = macro_in
+    size_in = (WIDTH_IN, 0.2 + sum(heights_in))
     figure, grid = new_plate(heading, what, num_rows=num_rows, num_cols=NUM_COLS, size_in=size_in)
+    grid[0, 0].get_gridspec().set_height_ratios(heights_in)
     free: list[Axes] = grid.ravel().tolist()
     panels = []
     if macro:
