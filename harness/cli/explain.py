@@ -37,9 +37,9 @@ def explain(
     data: RunStore = None,
     results: Results = RESULTS,
 ) -> None:
-    """Hold a run's Grad-CAM maps against the boxes of its images, beside chance and the centre.
+    """Hold a run's Grad-CAM maps against the boxes of its images.
 
-    Pointing game by finding, overlaps, a sheet of pictures.
+    Beside chance and the centre: pointing game by finding, overlaps, a sheet of pictures.
 
     Example: harness explain dannynet/t0007 --part test
     """

@@ -36,10 +36,10 @@ def promote(
     tolerance: Tolerance = 0.0,
     results: Results = RESULTS,
 ) -> None:
-    """Make a completed run a model of MLflow's registry, with thresholds, calibration and a card.
+    """Make a completed run a model of MLflow's registry.
 
-    Its network is loaded again and must give the run's own validation scores. Run again, the alias
-    moves. Example: harness promote dannynet/t0007
+    It has thresholds, calibration and a card. Its network is loaded again and must give the run's
+    own validation scores. Run again, the alias moves. Example: harness promote dannynet/t0007
     """
     results = writable(results)
     if name:
@@ -68,7 +68,9 @@ def export(
     tolerance: Tolerance = 0.0,
     results: Results = RESULTS,
 ) -> None:
-    """Write a completed run as a folder: weights, recipe, thresholds, temperature, model card.
+    """Write a completed run as a folder: weights, recipe, card.
+
+    Thresholds and temperature are in it, too.
 
     Example: harness export dannynet/t0007 --to dannynet-bundle --onnx
     """
