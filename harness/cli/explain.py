@@ -44,13 +44,14 @@ def explain(
     Example: harness explain dannynet/t0007 --part test
     """
     results = results.resolve()
+    from harness.benchmark.find_run import find_run, store_of
     from harness.benchmark.plan import StatisticsPlan
     from harness.core.machine import Machine
-    from harness.jobs.explain import explain  # takes seconds: mistakes above are told first
-    from harness.jobs.find_run import find_run, store_of
 
     found = find_run(run, results)
     store = store_of(found, results, data.resolve() if data else None)
+    from harness.jobs.explain import explain  # takes seconds: mistakes above are told first
+
     with progress_bar("making maps") as progress:
         explained = explain(
             found.directory,

@@ -45,6 +45,7 @@ def promote(
     if name:
         checked_name(name)
     checked_alias(alias)
+    _check_run(run, results)
     from harness.jobs.promote import BundleOrder, promote  # takes seconds: mistakes are told first
 
     with progress_bar("scoring validation again") as progress:
@@ -75,6 +76,7 @@ def export(
     Example: harness export dannynet/t0007 --to dannynet-bundle --onnx
     """
     results = results.resolve()
+    _check_run(run, results)
     from harness.jobs.promote import BundleOrder, export
 
     with progress_bar("scoring validation again") as progress:
@@ -103,12 +105,14 @@ def predict(
     Exit code 3 where some images could not be read, 1 where none could. Example: harness predict
     chest.png more/ --csv answers.csv
     """
-    from harness.bundle.predict import image_files, predict, write_answers
+    from harness.data.image_files import image_files
 
     files = image_files(images)
     if csv is not None and csv.is_dir():
         raise HarnessError(f"--csv {csv}: is a folder; name a file")
     classifier = classifier_of(model, results.resolve())
+    from harness.bundle.predict import predict, write_answers  # takes seconds
+
     with progress_bar("reading images") as progress:
         answered = predict(classifier, files, progress=progress)
     if csv is not None and answered.answers:
@@ -120,6 +124,13 @@ def predict(
         print(f"wrote {csv}")
     if answered.failures:
         raise typer.Exit(3 if answered.answers else 1)
+
+
+def _check_run(run: str, results: Path) -> None:
+    """Refuse a run that is not there before anything heavy is imported."""
+    from harness.benchmark.find_run import find_run
+
+    find_run(run, results)
 
 
 def _say_answers(answered: "Answered") -> None:
