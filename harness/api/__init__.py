@@ -16,8 +16,8 @@ from harness.api.stores import ImageStore, make_phantom, open_store, prepare
 from harness.core.errors import HarnessError
 
 __all__ = [
-    "Board", "Explained", "HarnessError", "ImageStore", "Results", "Run", "benchmark", "estimate",
-    "evaluate", "explain", "export", "make_phantom", "open_model", "open_results", "open_run",
-    "open_search", "open_store", "predict", "prepare", "promote", "report", "runs", "search",
-    "spaces", "train", "winners",
+    "Board", "Explained", "HarnessError", "ImageStore", "Results", "Run",
+    "benchmark", "estimate", "evaluate", "explain", "export", "make_phantom", "open_model",
+    "open_results", "open_run", "open_search", "open_store", "predict", "prepare", "promote",
+    "report", "runs", "search", "spaces", "train", "winners",
 ]  # fmt: skip

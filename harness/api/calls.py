@@ -63,7 +63,6 @@ def results_folder(results: AnyPath | None) -> Path:
 
 def place_at(
     results: AnyPath | None,
-    *,
     address: str | None,
     cpus_per_trial: int,
     gpus_per_trial: float | None,

@@ -153,20 +153,14 @@ def benchmark(
     searches = [search] if isinstance(search, str) else [*(search or ())]
     word = Path(plan) if isinstance(plan, str | os.PathLike) else plan
     chosen = plan_of(word, searches, name=name, seeds=seeds).with_options(
+        reproduce=reproduce,
         resamples=resamples,
         unit="image" if by_image else None,
-        ensembles=ensembles or None,
-        reproduce=reproduce,
         boxes=boxes,
+        ensembles=ensembles or None,
         unequal_budgets=unequal_budgets or None,
     )
-    place = place_at(
-        results,
-        address=address,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        storage=storage,
-    )
+    place = place_at(results, address, cpus_per_trial, gpus_per_trial, storage)
     from harness import jobs
 
     entered = jobs.Entered(

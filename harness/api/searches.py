@@ -68,22 +68,16 @@ def search(
     """
     chosen = _spaces(spaces, name, set, sampler=sampler, scheduler=scheduler)
     num_trials, is_extension = count_of(str(trials))
-    place = place_at(
-        results,
-        address=address,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        storage=storage,
-    )
+    place = place_at(results, address, cpus_per_trial, gpus_per_trial, storage)
     from harness import jobs
 
     order = jobs.SearchOrder(
         num_trials=num_trials,
         is_extension=is_extension,
+        warm_start=names_of(warm_start if isinstance(warm_start, str) else ",".join(warm_start)),
         seed=seed,
         keep=keep,
         accept_changes=accept_changes,
-        warm_start=names_of(warm_start if isinstance(warm_start, str) else ",".join(warm_start)),
         budget=jobs.Budget(hours=hours, gpu_hours=gpu_hours),
     )
     jobs.search(chosen, store=store_path(data), order=order, place=place)
@@ -112,9 +106,7 @@ def estimate(
     """
     chosen = _spaces(spaces, name, set)
     num_trials, is_extension = count_of(str(trials))
-    place = place_at(
-        results, address=address, cpus_per_trial=cpus_per_trial, gpus_per_trial=gpus_per_trial
-    )
+    place = place_at(results, address, cpus_per_trial, gpus_per_trial)
     from harness import jobs
 
     order = jobs.SearchOrder(num_trials=num_trials, is_extension=is_extension)
