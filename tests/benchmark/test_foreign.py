@@ -9,6 +9,7 @@ import pytest
 
 from harness.benchmark.foreign import join, parse_named, read_scores
 from harness.benchmark.labelled import Labelled
+from harness.bundle.predict import HEAD
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
 from harness.core.findings import FINDINGS
@@ -111,7 +112,7 @@ def test_a_mistake_is_named_with_its_place(refusal, old, new, told):
 
 
 LONG = (
-    "image,finding,score,score_threshold,probability,flag\n"
+    f"{','.join(HEAD)}\n"
     "films/b.png,Nodule,0.5,,0.1,0\nfilms/b.png,Mass,0.4,0.3,0.2,1\n"
     "films/b.png,Pleural_Thickening,0.6,0.3,0.2,1\nfilms/a.png,Mass,0.1,0.3,0.2,0\n"
     "films/a.png,Nodule,0.2,,0.1,0\nfilms/a.png,Pleural_Thickening,0.3,0.3,0.2,1\n"
