@@ -272,9 +272,12 @@ def classifier_of(model: str | None, results: Path) -> "Classifier":
         HarnessError: There is no such model.
     """
     if model and not model.startswith("models:"):
-        from harness.bundle.classifier import Classifier
+        from harness.bundle.bundle import Bundle
 
-        return Classifier.load(Path(model))
+        bundle = Bundle.read(Path(model))
+        from harness.bundle.classifier import Classifier  # takes seconds: mistakes are told first
+
+        return Classifier.of(bundle)
     from harness.tracking.registry import open_classifier
 
     return open_classifier(model, results)

@@ -98,11 +98,11 @@ def explain(
     Raises:
         HarnessError: There is no such run, it is not finished, or the part has no box.
     """
+    from harness.benchmark.find_run import find_run, store_of
     from harness.benchmark.plan import StatisticsPlan
     from harness.console import progress_bar
     from harness.core.machine import Machine
     from harness.jobs.explain import explain as explain_run
-    from harness.jobs.find_run import find_run, store_of
 
     word, folder = _word(run, results)
     found = find_run(word, folder)
@@ -216,13 +216,14 @@ def predict(
     Raises:
         HarnessError: There is no such model or file, or no image could be read.
     """
-    from harness.bundle.classifier import Classifier
-    from harness.bundle.predict import image_files
-    from harness.bundle.predict import predict as predict_files
-    from harness.console import progress_bar
+    from harness.data.image_files import image_files
 
     words = [images] if isinstance(images, str | os.PathLike) else images
     files = image_files([Path(word) for word in words])
+    from harness.bundle.classifier import Classifier  # takes seconds: mistakes are told first
+    from harness.bundle.predict import predict as predict_files
+    from harness.console import progress_bar
+
     classifier = model if isinstance(model, Classifier) else open_model(model, results=results)
     with progress_bar("reading images") as progress:
         answered = predict_files(classifier, files, progress=progress)

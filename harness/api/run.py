@@ -198,7 +198,7 @@ def open_run(run: AnyPath, *, results: AnyPath | None = None) -> Run:
     Raises:
         HarnessError: No run is named so, or several are.
     """
-    from harness.jobs.find_run import find_run
+    from harness.benchmark.find_run import find_run
 
     folder = results_folder(results)
     found = find_run(str(run), folder)
@@ -214,7 +214,7 @@ def runs(group: str | None = None, *, results: AnyPath | None = None) -> pd.Data
     Raises:
         HarnessError: A file of a run is damaged.
     """
-    from harness.jobs.find_run import all_runs
+    from harness.benchmark.find_run import all_runs
 
     found = all_runs(results_folder(results))
     return runs_frame((run.group, run.directory) for run in found if group in (None, run.group))

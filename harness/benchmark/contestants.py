@@ -14,7 +14,7 @@ from pydantic import Field
 
 from harness.benchmark.plan import BenchmarkPlan
 from harness.core.errors import HarnessError
-from harness.core.recipe import Frozen, Recipe
+from harness.core.recipe import IMAGENET, RANDOM, Frozen, Recipe
 from harness.core.records import Outcome, RunRecord
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
@@ -72,10 +72,10 @@ class Contestant(Frozen):
         `densenet121, from mine.safetensors`.
         """
         model = self.recipe.model
-        if model.weights == "imagenet":
-            return model.name
-        start = "scratch" if model.weights == "none" else Path(model.weights).name
-        return f"{model.name.partition('.')[0]}, from {start}"
+        if model.weights == IMAGENET:
+            return model.network
+        start = "scratch" if model.weights == RANDOM else Path(model.weights).name
+        return f"{model.network}, from {start}"
 
     def made(self, run: Run) -> bool:
         """True for a run of this contestant's recipe, whatever its seed and store."""

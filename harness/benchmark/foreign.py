@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 HEADER_BYTES = 1 << 16
 SEPARATORS = ",;\t"
+LONG = ("image", "finding", "score")
+"""Columns of a file with a row for each image and finding."""
 LONGEST_NAME = 255
 """File names have no more letters, and an array of names takes as much for each as the longest."""
 
@@ -94,6 +96,8 @@ def join(scores: ForeignScores, part: Labelled) -> Predictions:
 def read_scores(path: Path, *, findings: Sequence[str]) -> ForeignScores:
     """The scores of a CSV file: the image's name first, then a column for each finding.
 
+    Or a row for each image and finding, under `image`, `finding` and `score` among others, as
+    `harness predict --csv` writes it; folders before an image's name are passed over there.
     Findings may come in any order, in capitals or not, with blanks or underscores, and with one
     prefix common to all, such as `prob_`. Commas, semicolons or tabs part the columns.
 
@@ -104,6 +108,8 @@ def read_scores(path: Path, *, findings: Sequence[str]) -> ForeignScores:
     with reading(path):
         cells = _read_cells(path)
         sha256 = sha256_of_file(path)
+    if all(_header(cells).count(name) == 1 for name in LONG):
+        cells = _widened(cells, path)
     column_of = _columns([str(name) for name in cells.iloc[0]], findings, path)
     rows = cells.iloc[1:]
     rows = rows[(rows != "").any(axis="columns")]
@@ -136,6 +142,34 @@ def _read_cells(path: Path) -> pd.DataFrame:
         path, header=None, sep=separator, dtype=str, keep_default_na=False,
         skip_blank_lines=False, skipinitialspace=True, encoding="utf-8-sig",
     )  # fmt: skip
+
+
+def _header(cells: pd.DataFrame) -> list[str]:
+    return [str(name).strip().casefold() for name in cells.iloc[0]]
+
+
+def _widened(cells: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A row for each image and finding as a row for each image, numbered by its first line."""
+    rows = cells.set_axis(_header(cells), axis="columns").iloc[1:][list(LONG)]
+    rows = rows[(rows != "").any(axis="columns")].apply(lambda texts: texts.str.strip())
+    if rows.empty:
+        raise HarnessError(f"{path}: has no rows of scores")
+    files, rows["image"] = rows["image"], rows["image"].str.split(r"[/\\]", regex=True).str[-1]
+    for is_wrong_N, told in (
+        (files.groupby(rows["image"]).transform("nunique") > 1, "is the name of two files"),
+        (rows.duplicated(["image", "finding"]), "has a second score for {finding}"),
+    ):
+        if is_wrong_N.any():
+            row = rows[is_wrong_N].iloc[0].map(shortened)
+            raise HarnessError(
+                f"{path}:{rows.index[is_wrong_N][0] + 1}: the image {row['image']!r} "
+                f"{told.format(finding=row['finding'])}{_more(is_wrong_N.sum())}"
+            )
+    first_line = rows.index.to_series().groupby(rows["image"]).min()
+    wide = rows.pivot(index="image", columns="finding", values="score").fillna("")
+    header = pd.DataFrame([["image", *wide.columns]])
+    body = wide.reset_index().set_axis(header.columns, axis="columns")
+    return pd.concat([header, body.set_axis(first_line[wide.index], axis="index").sort_index()])
 
 
 # Columns ----------------------------------------------------------------------------------------

@@ -14,12 +14,6 @@ from harness.core.progress import Progress, ignore
 from harness.data.radiograph import read_radiograph
 
 NUM_AT_ONCE = 32
-IMAGE_SUFFIXES = (
-    "", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom",
-)  # fmt: skip
-"""Of files that are taken from a folder; DICOM files often have none. A file given by name is read
-whatever its name."""
-
 HEAD = ("image", "finding", "score", "score_threshold", "probability", "flag")
 """Of a CSV file of answers."""
 
@@ -31,23 +25,6 @@ class Answered:
     classifier: Classifier
     answers: dict[Path, Answer] = field(default_factory=dict)
     failures: dict[Path, str] = field(default_factory=dict)
-
-
-def image_files(paths: Sequence[Path]) -> list[Path]:
-    """The files that are meant: those named, and the images within folders, by name.
-
-    Raises:
-        HarnessError: A path does not exist, or a folder holds no image.
-    """
-    found: dict[Path, None] = {}
-    for path in paths:
-        if not path.exists():
-            raise HarnessError(f"{path}: no such file or folder")
-        inside = _inside(path) if path.is_dir() else [path]
-        if not inside:
-            raise HarnessError(f"{path}: no image files in this folder")
-        found |= dict.fromkeys(inside)
-    return list(found)
 
 
 def predict(
@@ -101,14 +78,3 @@ def cells(
     """What is said of one finding, under `HEAD` after the image's name."""
     bound = "" if threshold is None else f"{threshold:.7g}"
     return finding, f"{score:.7g}", bound, f"{probability:.7g}", str(int(is_flagged))
-
-
-def _inside(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and path.is_file()
-        and not path.name.startswith(".")
-        and path.name != "DICOMDIR"
-    )

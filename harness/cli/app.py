@@ -23,7 +23,9 @@ def app(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     results: Results = RESULTS,
 ) -> None:
-    """Show promoted models on a page: findings of an image, thresholds, where the model looks.
+    """Show promoted models on a page: findings, thresholds, maps.
+
+    The maps tell where the model looks.
 
     Example: harness app --model models:/dannynet@champion --data /data/stores/nih-256
     """

@@ -71,7 +71,9 @@ def benchmark(
     gpus_per_trial: GpusPerTrial = None,
     results: Results = RESULTS,
 ) -> None:
-    """Train winners and published recipes anew, score test once a seed, and write the table.
+    """Train winners anew, score test once a seed, write the table.
+
+    Published recipes are trained beside them.
 
     Examples: harness benchmark nih; harness benchmark --search dannynet --search chexnet
     --predictions theirs=theirs.csv --reproduce dannynet
@@ -117,7 +119,9 @@ def evaluate(
     resamples: Resamples = None,
     by_image: ByImage = False,
 ) -> None:
-    """Score predictions of any model: the same figures, intervals and forms as a benchmark.
+    """Score predictions of any model, as a benchmark does its own.
+
+    The figures, intervals and forms are the same.
 
     Example: harness evaluate --predictions theirs.csv --labels Data_Entry_2017_v2020.csv
     --images test_list.txt --out theirs
@@ -144,7 +148,9 @@ def evaluate(
 def report(
     folder: Annotated[Path, typer.Argument(help="What `harness benchmark` or `evaluate` wrote.")],
 ) -> None:
-    """Make table, report and figures again from stored predictions: no GPU, no images, no network.
+    """Make table, report and figures again from stored predictions.
+
+    It needs no GPU, no images, no network.
 
     Example: harness report results/nih
     """

@@ -16,7 +16,7 @@ Name = Annotated[str, typer.Argument(help="Name of the search.")]
 
 
 def status(name: Name, results: Results = RESULTS) -> None:
-    """Show how a search stands: its trials by state, those that run, the best so far.
+    """Show how a search stands: trials by state, the best so far.
 
     Example: harness status dannynet
     """
@@ -27,7 +27,7 @@ def status(name: Name, results: Results = RESULTS) -> None:
 
 
 def stop(name: Name, results: Results = RESULTS) -> None:
-    """Let a search start no new trials; those that run go on to their ends.
+    """Let a search start no new trials; those that run go on.
 
     Example: harness stop dannynet
     """
@@ -36,7 +36,9 @@ def stop(name: Name, results: Results = RESULTS) -> None:
 
 
 def cancel(name: Name, results: Results = RESULTS) -> None:
-    """End a search: no new trials, and those that run are ended and called cancelled.
+    """End a search: no new trials, and those that run are ended.
+
+    These are called cancelled.
 
     Example: harness cancel dannynet
     """
@@ -71,7 +73,9 @@ def retry(
     ] = False,
     results: Results = RESULTS,
 ) -> None:
-    """Make failed trials again, from their checkpoints; not those that would fail again.
+    """Make failed trials again, from their checkpoints.
+
+    Those that would fail again are left.
 
     Examples: harness retry dannynet; harness retry dannynet t0007 t0012
     """

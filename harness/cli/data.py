@@ -32,7 +32,9 @@ def download_nih(
     at_once: Annotated[int, typer.Option(min=1, max=12, help="Files fetched at a time.")] = 4,
     allow_http: AllowHttp = False,
 ) -> None:
-    """Fetch the 12 archives of NIH ChestX-ray14 (45 GB) and check them. Run again, it continues.
+    """Fetch and check the archives of NIH ChestX-ray14 (45 GB).
+
+    There are 12. Run again, it continues.
 
     Example: harness data download nih --out /data/nih
     """
@@ -127,7 +129,9 @@ def prepare_chestmnist(
     ] = "",
     allow_http: AllowHttp = False,
 ) -> None:
-    """Make an image store of ChestMNIST, whose split is a random one and not NIH's official.
+    """Make an image store of ChestMNIST.
+
+    Its split is a random one and not NIH's official.
 
     Example: harness data prepare chestmnist --size 64 --out chestmnist-64
     """
@@ -157,7 +161,9 @@ def phantom(
     size: Annotated[int, typer.Option(min=32, help="Side of the images, in pixels.")] = 256,
     seed: Seed = 0,
 ) -> None:
-    """Draw a store of synthetic chest radiographs: nothing to download, no patient shown.
+    """Draw a store of synthetic chest radiographs.
+
+    Nothing to download, no patient shown.
 
     Example: harness data phantom --out phantom-256 --images 2000
     """
@@ -215,11 +221,13 @@ def check(
         Path | None, typer.Option(help="Folder of the report; else the store itself.")
     ] = None,
 ) -> None:
-    """Look for leaks, odd labels and images that are none; exit code 2 at a leak.
+    """Look for leaks, odd labels and images that are none.
+
+    Exit code 2 at a leak.
 
     Example: harness data check /data/stores/nih-256
     """
-    from harness.data.checks import check_store, write_report
+    from harness.data.checks import Verdict, check_store, write_report
     from harness.data.splits import usual_split
     from harness.data.store import ImageStore
 
@@ -228,9 +236,12 @@ def check(
         report = check_store(images, split=split or usual_split(images), progress=progress)
     rows = [[check.title, check.verdict, check.summary] for check in report.checks.values()]
     print_table(["check", "verdict", "what was found"], rows)
-    for path in write_report(report, images, out.resolve() if out else images.path):
+    paths = write_report(report, images, out.resolve() if out else images.path)
+    for path in paths:
         print(f"wrote {path}")
     if report.has_leak:
         print("next: look at the leaks in check.html, and split or prepare the images otherwise")
         raise typer.Exit(2)
-    print(f"next: harness data show {images.path}")
+    has_doubt = any(check.verdict is Verdict.DOUBT for check in report.checks.values())
+    look = f"look at the doubts in {paths[0]}, then " if has_doubt else ""
+    print(f"next: {look}harness data show {images.path}")

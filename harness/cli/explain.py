@@ -37,20 +37,21 @@ def explain(
     data: RunStore = None,
     results: Results = RESULTS,
 ) -> None:
-    """Hold a run's Grad-CAM maps against the boxes of its images, beside chance and the centre.
+    """Hold a run's Grad-CAM maps against the boxes of its images.
 
-    Pointing game by finding, overlaps, a sheet of pictures.
+    Beside chance and the centre: pointing game by finding, overlaps, a sheet of pictures.
 
     Example: harness explain dannynet/t0007 --part test
     """
     results = results.resolve()
+    from harness.benchmark.find_run import find_run, store_of
     from harness.benchmark.plan import StatisticsPlan
     from harness.core.machine import Machine
-    from harness.jobs.explain import explain  # takes seconds: mistakes above are told first
-    from harness.jobs.find_run import find_run, store_of
 
     found = find_run(run, results)
     store = store_of(found, results, data.resolve() if data else None)
+    from harness.jobs.explain import explain  # takes seconds: mistakes above are told first
+
     with progress_bar("making maps") as progress:
         explained = explain(
             found.directory,

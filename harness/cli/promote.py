@@ -36,15 +36,16 @@ def promote(
     tolerance: Tolerance = 0.0,
     results: Results = RESULTS,
 ) -> None:
-    """Make a completed run a model of MLflow's registry, with thresholds, calibration and a card.
+    """Make a completed run a model of MLflow's registry.
 
-    Its network is loaded again and must give the run's own validation scores. Run again, the alias
-    moves. Example: harness promote dannynet/t0007
+    It has thresholds, calibration and a card. Its network is loaded again and must give the run's
+    own validation scores. Run again, the alias moves. Example: harness promote dannynet/t0007
     """
     results = writable(results)
     if name:
         checked_name(name)
     checked_alias(alias)
+    _check_run(run, results)
     from harness.jobs.promote import BundleOrder, promote  # takes seconds: mistakes are told first
 
     with progress_bar("scoring validation again") as progress:
@@ -68,11 +69,14 @@ def export(
     tolerance: Tolerance = 0.0,
     results: Results = RESULTS,
 ) -> None:
-    """Write a completed run as a folder: weights, recipe, thresholds, temperature, model card.
+    """Write a completed run as a folder: weights, recipe, card.
+
+    Thresholds and temperature are in it, too.
 
     Example: harness export dannynet/t0007 --to dannynet-bundle --onnx
     """
     results = results.resolve()
+    _check_run(run, results)
     from harness.jobs.promote import BundleOrder, export
 
     with progress_bar("scoring validation again") as progress:
@@ -101,12 +105,14 @@ def predict(
     Exit code 3 where some images could not be read, 1 where none could. Example: harness predict
     chest.png more/ --csv answers.csv
     """
-    from harness.bundle.predict import image_files, predict, write_answers
+    from harness.data.image_files import image_files
 
     files = image_files(images)
     if csv is not None and csv.is_dir():
         raise HarnessError(f"--csv {csv}: is a folder; name a file")
     classifier = classifier_of(model, results.resolve())
+    from harness.bundle.predict import predict, write_answers  # takes seconds
+
     with progress_bar("reading images") as progress:
         answered = predict(classifier, files, progress=progress)
     if csv is not None and answered.answers:
@@ -118,6 +124,13 @@ def predict(
         print(f"wrote {csv}")
     if answered.failures:
         raise typer.Exit(3 if answered.answers else 1)
+
+
+def _check_run(run: str, results: Path) -> None:
+    """Refuse a run that is not there before anything heavy is imported."""
+    from harness.benchmark.find_run import find_run
+
+    find_run(run, results)
 
 
 def _say_answers(answered: "Answered") -> None:

@@ -23,7 +23,6 @@ from harness.console import (
     show_values,
 )
 from harness.core.errors import HarnessError
-from harness.core.selection import SCORE
 from harness.words import (
     count_of,
     names_of,
@@ -165,7 +164,7 @@ def winners(
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
     results: Results = RESULTS,
 ) -> None:
-    """Show the best completed trials of all searches, as MLflow has them.
+    """Show the best completed trials of all searches, from MLflow.
 
     Example: harness winners --search dannynet
     """
@@ -203,6 +202,8 @@ def ui(
 
 def _say_address(address: str) -> None:
     print(f"open {address} when it answers, in some seconds (Ctrl-C ends it)")
+    from harness.core.selection import SCORE
+
     print(f"its Columns show scores: {SCORE} is what ranks trials")
 
 
@@ -212,7 +213,9 @@ def quickstart(
     seeds: Annotated[int, typer.Option(min=1, help="Final runs of each recipe.")] = 2,
     results: Results = RESULTS,
 ) -> None:
-    """The whole tour on synthetic images, in minutes: data, three searches, the table.
+    """The whole tour on synthetic images: data, searches, the table.
+
+    It takes minutes.
 
     Example: harness quickstart
     """

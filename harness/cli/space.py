@@ -16,7 +16,9 @@ def spaces(
         Path | None, typer.Option(help="Write the JSON schema that lets editors complete a space.")
     ] = None,
 ) -> None:
-    """List the shipped search spaces, or check and show some, with what is doubtful in them.
+    """List the shipped search spaces, or check and show some.
+
+    What is doubtful in them is told, too.
 
     Examples: harness spaces; harness spaces my_space.yaml
     """

@@ -28,9 +28,10 @@ def search(
     trials: Annotated[int, typer.Option(min=2, help="Trivial trials of the harness.")] = 20,
     out: Out = DEFAULT_OUT,
 ) -> None:
-    """Measure what a search costs beside its training, and stock Ray Tune on the same work.
+    """Measure what a search costs beside its training.
 
-    With --trials 300 it also shows whether the driver's memory grows.
+    Stock Ray Tune does the same work. With --trials 300 it also shows whether the driver's
+    memory grows.
 
     Example: harness speed search --trials 300
     """
@@ -41,7 +42,9 @@ def search(
 
 @speed_app.command("evaluation")
 def evaluation(out: Out = DEFAULT_OUT) -> None:
-    """Measure what figures and their intervals cost, and scikit-learn on the same work.
+    """Measure what figures and their intervals cost.
+
+    scikit-learn does the same work.
 
     Example: harness speed evaluation --out results/speed
     """
@@ -58,7 +61,9 @@ def data(
     ] = None,
     out: Out = DEFAULT_OUT,
 ) -> None:
-    """Measure how fast images are decoded, stored and read for training, and others' ways.
+    """Measure how fast images are decoded, stored and read.
+
+    Others' ways of it are measured, too.
 
     Example: harness speed data --root /data/nih/images --images 64
     """
@@ -70,7 +75,9 @@ def data(
 
 @speed_app.command("tracking")
 def tracking(out: Out = DEFAULT_OUT) -> None:
-    """Measure for how long an epoch's metrics hold up a run, and MLflow's own calls.
+    """Measure for how long an epoch's metrics hold up a run.
+
+    MLflow's own calls are measured, too.
 
     Example: harness speed tracking --out results/speed
     """
@@ -85,7 +92,9 @@ def train(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     out: Out = DEFAULT_OUT,
 ) -> None:
-    """Measure what a training step and an epoch's end cost, and the same step by hand.
+    """Measure what a training step and an epoch's end cost.
+
+    The same step by hand is measured, too.
 
     Example: harness speed train --threads 2
     """
@@ -101,7 +110,7 @@ def gpu(
     ] = None,
     out: Out = DEFAULT_OUT,
 ) -> None:
-    """Measure what one GPU makes of the training step, and which --speedups pay there.
+    """Measure the training step on one GPU: which --speedups pay.
 
     Example: harness speed gpu --part steps
     """
@@ -123,7 +132,9 @@ def efficiency(
     ] = None,
     out: Out = DEFAULT_OUT,
 ) -> None:
-    """Measure how many trial-epochs a search needs, and Ray's and Optuna's own ways beside it.
+    """Measure how many trial-epochs a search needs.
+
+    Ray's and Optuna's own ways are measured beside it.
 
     Example: harness speed efficiency --tasks dev --seeds 3
     """

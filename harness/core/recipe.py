@@ -65,6 +65,11 @@ class ModelRecipe(Frozen):
     weights: str = IMAGENET
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
+    @property
+    def network(self) -> str:
+        """The name, with its tag only where the network starts from the tag's own weights."""
+        return self.name if self.weights == IMAGENET else self.name.partition(".")[0]
+
 
 class LossRecipe(Frozen):
     """`alpha` weighs the positive term against the negative one; 1 is the published focal loss.

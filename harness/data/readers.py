@@ -89,11 +89,13 @@ def prepare(
 READERS: dict[str, Reader] = {
     "folder": Reader(
         "harness.data.own_folder",
-        "your own images: labels.csv beside them",
-        "The columns image, patient, age, sex, view and part are known; every other is a finding: "
-        "1, 0, or empty where it is not known.",
+        "your own images",
+        "A file labels.csv lies beside them. Its columns image, patient, age, sex, view and part "
+        "are known; every other is a finding: 1, 0, or empty where it is not known.",
     ),
     "chexpert": Reader(
-        "harness.data.chexpert", "CheXpert's frontal images; uncertain labels are kept as unknown"
+        "harness.data.chexpert",
+        "CheXpert's frontal images",
+        "Uncertain labels are kept as unknown.",
     ),
 }

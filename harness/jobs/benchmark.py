@@ -94,6 +94,8 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, entered: Entered = Entered()
             f"benchmark {plan.name}: {len(runs)} final runs: {len(ended)} done, "
             f"{len(to_run)} to run"
         )
+        if note := note_on_published(plan, is_synthetic=images.manifest.is_synthetic):
+            place.console.print(note, soft_wrap=True)
 
         def finish() -> None:
             if plan.statistics.boxes:
@@ -124,6 +126,14 @@ def benchmark(plan: BenchmarkPlan, *, place: Place, entered: Entered = Entered()
             if resources:
                 _make(to_run, place=place, resources=resources, images=images, tracker=tracker)
         return read_results(folder / RESULTS_FILE)
+
+
+def note_on_published(plan: BenchmarkPlan, *, is_synthetic: bool) -> str:
+    """That the published row which a plan asks for is not shown; empty where it is, or none is."""
+    wanted = plan.statistics.reproduce
+    if not wanted or not is_synthetic:
+        return ""
+    return f"--reproduce {wanted}: nothing published is shown beside synthetic images"
 
 
 def _write_comparison(

@@ -4,12 +4,12 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.benchmark.find_run import FoundRun, find_run, store_of
 from harness.bundle.bundle import Bundle
 from harness.bundle.write import check_finished, write_bundle
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
 from harness.core.progress import Progress, ignore
-from harness.jobs.find_run import FoundRun, find_run, store_of
 from harness.tracking.new_version import register
 from harness.tracking.registry import PromotedModel, find_promoted, has_files, set_alias
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness.benchmark.foreign import join, parse_named, read_scores
 from harness.benchmark.labelled import Labelled
+from harness.bundle.predict import HEAD
 from harness.core.errors import HarnessError
 from harness.core.files import sha256_of_file
 from harness.core.findings import FINDINGS
@@ -108,6 +109,40 @@ def test_a_finding_that_ends_as_another_is_told_from_a_prefix(read):
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place(refusal, old, new, told):
     assert refusal(PLAIN.replace(old, new)) == told
+
+
+LONG = (
+    f"{','.join(HEAD)}\n"
+    "films/b.png,Nodule,0.5,,0.1,0\nfilms/b.png,Mass,0.4,0.3,0.2,1\n"
+    "films/b.png,Pleural_Thickening,0.6,0.3,0.2,1\nfilms/a.png,Mass,0.1,0.3,0.2,0\n"
+    "films/a.png,Nodule,0.2,,0.1,0\nfilms/a.png,Pleural_Thickening,0.3,0.3,0.2,1\n"
+)
+"""As `harness predict --csv` writes it."""
+
+
+def test_a_row_for_each_image_and_finding_is_read_too(read):
+    scores = read(LONG)
+    assert list(scores.image_ids) == ["b.png", "a.png"]
+    assert np.array_equal(scores.score_NL, read(PLAIN).score_NL[::-1])
+    assert np.array_equal(read(LONG.replace("/", "\\")).score_NL, scores.score_NL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("a.png,Nodule", "a.png,Mass", ":6: the image 'a.png' has a second score for Mass"),
+        ("films/a.png,N", "a.png,N", ":5: the image 'a.png' is the name of two files (2 more like "
+         "it)"),
+        ("a.png,Nodule,0.2", "a.png,Nodule,x", ":5: a.png: the score 'x' of Nodule is not a "
+         "number"),
+        ("films/a.png,Nodule,0.2,,0.1,0\n", "", ":5: a.png: the score '' of Nodule is not a "
+         "number"),
+        ("a.png,Nodule", "a.png,Nodul", ":1: unknown finding 'Nodul' (did you mean 'Nodule'?)"),
+        (LONG.partition("\n")[2], "", ": has no rows of scores"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_such_rows_is_named_too(refusal, old, new, told):
+    assert refusal(LONG.replace(old, new)) == told
 
 
 def test_several_mistakes_of_a_kind_are_counted_with_the_first(refusal):

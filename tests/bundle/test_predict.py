@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from harness.bundle.classifier import Classifier
-from harness.bundle.predict import image_files, predict, write_answers
-from harness.core.errors import HarnessError
+from harness.bundle.predict import predict, write_answers
+from harness.data.image_files import image_files
 from harness.data.radiograph import read_radiograph
 from tests.data.dicom_files import dicom
 
@@ -30,21 +30,6 @@ def images(tmp_path):
 @pytest.fixture(scope="module")
 def classifier(bundle_dir):
     return Classifier.load(bundle_dir, device="cpu")
-
-
-def test_files_are_those_named_and_the_images_of_folders(images):
-    names = [path.relative_to(images).as_posix() for path in image_files([images])]
-    assert names == ["0001", "a.png", "b.JPG", "bad.png", "more/c.png"]
-    named = [images / "notes.txt", images / "more", images / "more" / "c.png"]
-    assert [path.name for path in image_files(named)] == ["notes.txt", "c.png"]
-
-
-def test_what_is_not_there_is_refused(images):
-    with pytest.raises(HarnessError, match=r"none\.png: no such file"):
-        image_files([images / "a.png", images / "none.png"])
-    (images / "empty").mkdir()
-    with pytest.raises(HarnessError, match="no image files in this folder"):
-        image_files([images / "empty"])
 
 
 def test_bad_files_are_told_of_and_the_rest_is_answered(images, classifier, monkeypatch):

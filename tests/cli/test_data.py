@@ -3,9 +3,11 @@
 import hashlib
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from harness.core.files import read_json
+from harness.data.checks import Check, Verdict, check_store
 from harness.data.chestmnist import PUBLISHED
 from harness.data.splits import make_split
 from harness.data.store import StoreOrigin, write_store
@@ -19,8 +21,23 @@ def origin_of(store) -> StoreOrigin:
 def test_a_sound_store_is_checked(harness, alone, toy_store, tmp_path):
     code, out, _ = harness("data", "check", toy_store.path, "--out", tmp_path / "report")
     assert code == 0
-    assert "next: harness data show" in out
+    assert f"harness data show {toy_store.path}" in out
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"check.html", "check.json"}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOTE, Verdict.DOUBT])
+def test_after_a_doubt_the_page_comes_first(
+    harness, alone, toy_store, tmp_path, monkeypatch, verdict
+):
+    found = Check(title="Odd", verdict=verdict, summary="one is odd")
+    report = check_store(toy_store, split="official")
+    report = report.model_copy(update={"checks": {"odd": found}})
+    monkeypatch.setattr("harness.data.checks.check_store", lambda *_, **__: report)
+    code, out, _ = harness("data", "check", toy_store.path, "--out", tmp_path)
+    assert code == 0
+    page = f"look at the doubts in {tmp_path / 'check.html'}, then "
+    first = page if verdict is Verdict.DOUBT else ""
+    assert f"next: {first}harness data show {toy_store.path}" in out.splitlines()
 
 
 def test_a_leak_ends_with_exit_code_2(harness, alone, toy_store, tmp_path):

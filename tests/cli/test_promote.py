@@ -1,5 +1,8 @@
 """`promote`, `export` and `predict` as typed."""
 
+import subprocess
+import sys
+
 import pytest
 
 from harness.core.records import Outcome, Status
@@ -49,6 +52,34 @@ def test_from_winner_to_use(command, lab, nih_sample, tmp_path):
     assert len(csv.read_text().splitlines()) == 1 + 4 * 14
     assert SECRET not in said + error + csv.read_text()
     assert command("predict", bad)[0] == 1
+
+
+LIGHT = """
+import sys
+sys.modules |= dict.fromkeys(("torch", "mlflow", "ray"))  # importing one of them fails
+from harness.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("promote", "none/t1"), "none/t1: neither a run directory nor a run in"),
+        (("export", "none/t1", "--to", "out"), "none/t1: neither a run directory nor a run in"),
+        (("explain", "none/t1"), "none/t1: neither a run directory nor a run in"),
+        (("predict", "none.png"), "none.png: no such file or folder"),
+        (("predict", ".", "--model", "none"), "none: no bundle.json in it"),
+    ],
+)
+def test_a_wrong_word_is_told_before_anything_heavy(tmp_path, words, told):
+    (tmp_path / "film.png").write_bytes(b"never opened")
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT, *words], cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
 
 
 def test_export_writes_a_folder_that_predicts(command, tmp_path, nih_sample):

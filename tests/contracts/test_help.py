@@ -55,6 +55,28 @@ def test_every_option_has_words_of_help(words: tuple[str, ...]) -> None:
     assert not bare
 
 
+def groups(group: Any, *above: str) -> dict[tuple[str, ...], Any]:
+    """A group and every group below it, by its words."""
+    found = {above: group}
+    for name, command in group.commands.items():
+        found |= groups(command, *above, name) if hasattr(command, "commands") else {}
+    return found
+
+
+GROUPS = groups(ROOT)
+
+
+@pytest.mark.parametrize("words", GROUPS, ids=lambda words: " ".join(words) or "harness")
+def test_no_command_is_cut_short_on_80_columns(words: tuple[str, ...]) -> None:
+    width = 80 - 2 - 6 - max(map(len, GROUPS[words].commands))  # as Click lays a list out
+    told = {
+        name: each.get_short_help_str(width)
+        for name, each in GROUPS[words].commands.items()
+        if each.get_short_help_str(width).endswith("...")
+    }
+    assert not told
+
+
 def test_the_help_is_there_before_anything_heavy() -> None:
     """It takes 0.14 s of one core, mostly Python and Typer; Rich alone would add 0.08 s."""
     heavy = ["torch", "numpy", "pandas", "ray", "optuna", "mlflow", "rich", "pydantic", "yaml"]

@@ -11,7 +11,7 @@ from tests.conftest import run_command
 from tests.docs.pages import DOCS, Command, File, has_shown, steps_of
 
 TUTORIALS = (
-    "first_search",
+    pytest.param("first_search", marks=pytest.mark.drill),  # the quickstart's test goes its way
     "adding_a_model",
     pytest.param("reproducing_dannynet", marks=pytest.mark.drill),  # a search and a benchmark more
 )

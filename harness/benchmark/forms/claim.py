@@ -81,7 +81,7 @@ def _weights(results: Results) -> str:
     known = [(row.label, row.recipe.model) for row in results.rows if row.recipe]
     return " ".join(
         f"{label}: {'random weights' if model.weights == 'none' else f'weights {model.weights}'} "
-        f"({model.name})."
+        f"({model.network})."
         for label, model in known
     )
 

@@ -20,7 +20,7 @@ from harness.benchmark.forms.tables import (
     plural,
     short_hash,
 )
-from harness.benchmark.results import Results
+from harness.benchmark.results import Results, Row
 from harness.core.recipe import Recipe
 from harness.evaluation.thresholds import aim_of
 from harness.search.history import SearchHistory
@@ -167,9 +167,21 @@ def training(results: Results) -> str:
     scored = sum(row.num_scored for row in finals)
     asked = sum(row.num_seeds for row in finals)
     missing = f"; {scored} of {asked} runs have been scored on test" if scored < asked else ""
-    kept = {kept_metric(row.recipe) for row in finals if row.recipe}
-    keep = f" The weights of the epoch with the best {listed(sorted(kept))} were kept."
-    return f"{text}{missing}.{keep if kept else ''}"
+    return " ".join(part for part in (f"{text}{missing}.", _kept(finals)) if part)
+
+
+def _kept(finals: Iterable[Row]) -> str:
+    """Which epoch's weights were kept; rows are named where they differ in it."""
+    labels: dict[str, list[str]] = {}
+    for row in finals:
+        if row.recipe:
+            labels.setdefault(kept_metric(row.recipe), []).append(plain(row.label))
+    if len(labels) == 1:
+        return f"The weights of the epoch with the best {next(iter(labels))} were kept."
+    return " ".join(
+        f"Of {listed(rows)} the weights of the epoch with the best {metric} were kept."
+        for metric, rows in sorted(labels.items())
+    )
 
 
 def ensembles(results: Results) -> str:

@@ -23,7 +23,7 @@ def in_full(recipe: Recipe, row: Row) -> str:
     return ", ".join(
         part
         for part in (
-            plain(row.network or recipe.model.name)
+            plain(row.network or recipe.model.network)
             + (f" ({number(size, 2)} million parameters)" if size is not None else ""),
             f"input {recipe.data.input_px} pixels cut from {recipe.data.resize_px}",
             _loss(recipe),

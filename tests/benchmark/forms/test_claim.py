@@ -1,6 +1,7 @@
 from harness.benchmark.forms.claim import ITEMS, TO_AUTHORS, as_claim
 from harness.benchmark.results import Results
-from tests.benchmark.forms.conftest import SHAPES, partly_unknown
+from harness.core.recipe import Recipe
+from tests.benchmark.forms.conftest import SHAPES, changed, partly_unknown
 
 
 def answers(text: str) -> dict[int, tuple[str, str]]:
@@ -30,6 +31,15 @@ def test_what_became_of_labels_that_are_not_known_is_answered(results: Results) 
     told, all_known = (answers(as_claim(each))[13][1] for each in (partly_unknown(), results))
     assert told.startswith("Labels that are not known (1,234 in training")
     assert told.endswith(all_known)
+
+
+def test_a_tag_of_weights_is_named_only_where_they_were_used(results: Results) -> None:
+    first, *rest = results.rows
+    random = Recipe().with_values({"model.weights": "none"})
+    told = answers(as_claim(results))[24][1]
+    assert f"{first.label}: weights imagenet (densenet121.tv_in1k)." in told
+    told = answers(as_claim(changed(results, rows=(changed(first, recipe=random), *rest))))[24][1]
+    assert f"{first.label}: random weights (densenet121)." in told
 
 
 def test_the_rest_is_left_to_the_authors(results: Results) -> None:

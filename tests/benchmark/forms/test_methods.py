@@ -1,4 +1,5 @@
 from harness.benchmark.forms.methods import as_methods
+from harness.benchmark.forms.tables import listed
 from harness.benchmark.results import Results
 from harness.core.recipe import Recipe
 from tests.benchmark.forms.conftest import SHAPES, changed, partly_unknown
@@ -51,6 +52,20 @@ def test_a_recipe_is_told_in_full_once_and_then_by_what_differs(results: Results
         "alpha (published): as alpha (tuned), but with loss.gamma 1.3 and optim.lr 0.00012." in text
     )
     assert "beta (default = tuned): the same recipe as alpha (tuned)." in text
+
+
+def test_rows_are_named_where_another_figure_chose_their_epoch(results: Results) -> None:
+    assert "validation macro AUROC were kept." in as_methods(results)
+    assert "the weights of the epoch" not in as_methods(results)  # "The", of all rows
+    other = Recipe().with_values({"train.keep": "val/loss"})
+    first, *rest = results.rows
+    others = [row.label for row in rest if row.kind == "final" and row.recipe]
+    text = as_methods(changed(results, rows=(changed(first, recipe=other), *rest)))
+    assert (
+        f"Of {first.label} the weights of the epoch with the best validation loss were kept. "
+        f"Of {listed(others)} the weights of the epoch with the best validation macro AUROC were "
+        "kept." in text.partition("## The same")[0]
+    )
 
 
 def test_every_kind_of_recipe_can_be_told(results: Results) -> None:

@@ -2,9 +2,9 @@ import shutil
 
 import pytest
 
+from harness.benchmark.find_run import find_run, store_of
 from harness.core.errors import HarnessError
 from harness.core.run_dir import RunDirectory
-from harness.jobs.find_run import find_run, store_of
 
 
 @pytest.fixture
