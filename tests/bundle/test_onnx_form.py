@@ -55,5 +55,5 @@ def test_a_missing_package_is_named(monkeypatch):
         return real(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(HarnessError, match=r"onnxruntime: install harness\[onnx\]"):
+    with pytest.raises(HarnessError, match=r"the package onnxruntime: `uv sync --extra onnx`"):
         check_installed()

@@ -7,7 +7,7 @@ import pytest
 from harness.core.run_dir import RunDirectory
 
 SMALL = [
-    "data.input_px=32", "data.resize_px=36", "model.weights=none", "train.epochs=5",
+    "data.input_px=32", "data.resize_px=36", "model.weights=none", "train.epochs=2",
     "train.batch_size=32", "optim.lr=1e-3",
 ]  # fmt: skip
 
@@ -21,10 +21,9 @@ def test_from_the_release_to_the_table(harness, alone, nih_sample, tmp_path):
     assert code == 0
     assert "Effusion" in out
 
-    cores = ("--cpus-per-trial", 2)
     settings = [word for value in SMALL for word in ("--set", value)]
     search = ("search", "dannynet", "--data", store, "--trials", 3, "--results", results)
-    code, out, err = harness(*search, *cores, *settings)
+    code, out, err = harness(*search, *settings, "--scheduler", "none")
     assert code == 0, err
     assert "t0000-" in out
     trials = [RunDirectory(path) for path in sorted(results.glob("searches/dannynet/t*"))]
@@ -33,7 +32,7 @@ def test_from_the_release_to_the_table(harness, alone, nih_sample, tmp_path):
     assert trials[0].provenance.store_source == "nih"
 
     benchmark = ("benchmark", "--search", "dannynet", "--seeds", 1, "--results", results)
-    code, _, err = harness(*benchmark, *cores, "--name", "sample", "--reproduce", "dannynet")
+    code, _, err = harness(*benchmark, "--name", "sample", "--reproduce", "dannynet")
     assert code == 0, err
     table = json.loads((results / "sample" / "results.json").read_text())
     assert table["caption"]["num_images"] == 99
