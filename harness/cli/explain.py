@@ -68,7 +68,7 @@ def explain(
 
 def _say(explained: "Explained", name: str) -> None:
     from harness.benchmark.forms.localisation import about, finding_lines
-    from harness.benchmark.forms.tables import finding_name
+    from harness.benchmark.forms.wording import finding_name
 
     found = explained.localisation
     mark = "SYNTHETIC, " if explained.is_synthetic else ""

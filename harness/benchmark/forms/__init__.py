@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.benchmark.forms.cells import compared, difference, p_value
 from harness.benchmark.forms.claim import as_claim
 from harness.benchmark.forms.comma_separated import as_csv
 from harness.benchmark.forms.html import as_html
@@ -15,14 +16,8 @@ from harness.benchmark.forms.latex import as_latex
 from harness.benchmark.forms.markdown import as_markdown
 from harness.benchmark.forms.methods import as_methods
 from harness.benchmark.forms.report import report_of
-from harness.benchmark.forms.tables import (
-    Cell,
-    compared,
-    difference,
-    p_value,
-    plain,
-    seeds_of,
-)
+from harness.benchmark.forms.tables import Cell
+from harness.benchmark.forms.wording import plain, seeds_of
 from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import Results, Row
 from harness.core.errors import HarnessError

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.benchmark.forms import methods
+from harness.benchmark.forms.cells import words
 from harness.benchmark.forms.comparison import headline
 from harness.benchmark.forms.markdown import as_table
-from harness.benchmark.forms.tables import Table, listed, plural, words
+from harness.benchmark.forms.tables import Table
+from harness.benchmark.forms.wording import listed, plural
 from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import Results
 from harness.core.findings import readable

@@ -3,22 +3,9 @@
 from string import ascii_lowercase
 
 from harness.benchmark.estimates import MACRO, Metric, Scope
-from harness.benchmark.forms.tables import (
-    MINUS,
-    PERCENT,
-    Cell,
-    Table,
-    compared,
-    count,
-    difference,
-    figure,
-    finding_name,
-    listed,
-    p_value,
-    plain,
-    seeds_of,
-    words,
-)
+from harness.benchmark.forms.cells import compared, count, difference, figure, p_value, words
+from harness.benchmark.forms.tables import Cell, Table
+from harness.benchmark.forms.wording import MINUS, PERCENT, finding_name, listed, plain, seeds_of
 from harness.benchmark.metric_info import METRIC_INFO, ORACLE
 from harness.benchmark.results import Results, Row
 

@@ -4,21 +4,15 @@ from statistics import fmean
 from typing import Literal
 
 from harness.benchmark.estimates import Estimate, ThresholdFigure
-from harness.benchmark.forms.tables import (
+from harness.benchmark.forms.cells import count, estimate, figure, seeds_mean, words
+from harness.benchmark.forms.tables import GAP, Cell, Table
+from harness.benchmark.forms.wording import (
     FINE_DECIMALS,
-    GAP,
     PERCENT,
-    Cell,
-    Table,
-    count,
-    estimate,
-    figure,
     finding_name,
     number,
     plain,
-    seeds_mean,
     short_hash,
-    words,
 )
 from harness.benchmark.results import Results, Row, RunFacts
 

@@ -8,19 +8,9 @@ from harness.benchmark.estimates import (
     Localisation,
     Scope,
 )
-from harness.benchmark.forms.tables import (
-    PERCENT,
-    Cell,
-    Table,
-    count,
-    estimate,
-    finding_name,
-    gap,
-    number,
-    plain,
-    plural,
-    words,
-)
+from harness.benchmark.forms.cells import count, estimate, gap, words
+from harness.benchmark.forms.tables import Cell, Table
+from harness.benchmark.forms.wording import PERCENT, finding_name, number, plain, plural
 from harness.benchmark.results import Results, Row
 from harness.explain.measures import CENTRE, CHANCE, IOBB, IOU, POINTING
 

@@ -12,14 +12,7 @@ from harness.benchmark.forms import latex, markdown
 from harness.benchmark.forms.localisation import about
 from harness.benchmark.forms.recipes import as_another, in_full, kept_metric
 from harness.benchmark.forms.report import looks
-from harness.benchmark.forms.tables import (
-    PERCENT,
-    listed,
-    number,
-    plain,
-    plural,
-    short_hash,
-)
+from harness.benchmark.forms.wording import PERCENT, listed, number, plain, plural, short_hash
 from harness.benchmark.results import Results, Row
 from harness.core.recipe import Recipe
 from harness.evaluation.thresholds import aim_of

@@ -1,6 +1,6 @@
 """A recipe in words, in full or by what tells it from another."""
 
-from harness.benchmark.forms.tables import listed, number, plain, plural, value_of
+from harness.benchmark.forms.wording import listed, number, plain, plural, value_of
 from harness.benchmark.results import Row
 from harness.core.recipe import LossRecipe, Recipe
 

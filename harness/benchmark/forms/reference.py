@@ -6,19 +6,15 @@ from harness.benchmark.estimates import (
     Metric,
     Scope,
 )
-from harness.benchmark.forms.tables import (
+from harness.benchmark.forms.cells import count, estimate, figure, words
+from harness.benchmark.forms.tables import Cell, Table
+from harness.benchmark.forms.wording import (
     FINE_DECIMALS,
     MINUS,
     PERCENT,
-    Cell,
-    Table,
-    count,
-    estimate,
-    figure,
     finding_name,
     number,
     plain,
-    words,
 )
 from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import PublishedRow, Results, Row

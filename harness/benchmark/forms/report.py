@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.benchmark.forms.cells import words
 from harness.benchmark.forms.comparison import (
     PER_FINDING,
     difference_table,
@@ -23,16 +24,8 @@ from harness.benchmark.forms.localisation import localisation_tables
 from harness.benchmark.forms.reference import published_tables, reproduction_tables
 from harness.benchmark.forms.searches import budget_table, change_table, search_table
 from harness.benchmark.forms.subgroups import subgroup_tables
-from harness.benchmark.forms.tables import (
-    GAP,
-    PERCENT,
-    Table,
-    listed,
-    plain,
-    plural,
-    short_hash,
-    words,
-)
+from harness.benchmark.forms.tables import GAP, Table
+from harness.benchmark.forms.wording import PERCENT, listed, plain, plural, short_hash
 from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import Results
 

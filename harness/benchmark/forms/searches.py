@@ -4,18 +4,9 @@ from collections import Counter
 from statistics import fmean
 
 from harness.benchmark.estimates import Estimate
-from harness.benchmark.forms.tables import (
-    FINE_DECIMALS,
-    Cell,
-    Table,
-    count,
-    figure,
-    number,
-    plain,
-    seeds_mean,
-    value_of,
-    words,
-)
+from harness.benchmark.forms.cells import count, figure, seeds_mean, words
+from harness.benchmark.forms.tables import Cell, Table
+from harness.benchmark.forms.wording import FINE_DECIMALS, number, plain, value_of
 from harness.benchmark.results import Results, Row
 from harness.search.history import SearchHistory
 

@@ -9,17 +9,9 @@ from harness.benchmark.estimates import (
     Scope,
     Subgroup,
 )
-from harness.benchmark.forms.tables import (
-    PERCENT,
-    Cell,
-    Table,
-    count,
-    estimate,
-    finding_name,
-    gap,
-    plain,
-    words,
-)
+from harness.benchmark.forms.cells import count, estimate, gap, words
+from harness.benchmark.forms.tables import Cell, Table
+from harness.benchmark.forms.wording import PERCENT, finding_name, plain
 from harness.benchmark.metric_info import METRIC_INFO
 from harness.benchmark.results import Results, Row
 

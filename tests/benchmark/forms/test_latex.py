@@ -8,7 +8,7 @@ import pytest
 
 from harness.benchmark.forms.latex import as_latex, escape
 from harness.benchmark.forms.report import report_of
-from harness.benchmark.forms.tables import plain
+from harness.benchmark.forms.wording import plain
 from harness.benchmark.results import Results
 from tests.benchmark.forms.conftest import HOSTILE, SHAPES
 

@@ -1,5 +1,5 @@
 from harness.benchmark.forms.methods import as_methods
-from harness.benchmark.forms.tables import listed
+from harness.benchmark.forms.wording import listed
 from harness.benchmark.results import Results
 from harness.core.recipe import Recipe
 from tests.benchmark.forms.conftest import SHAPES, changed, partly_unknown
