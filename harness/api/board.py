@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from harness.api.calls import figure_named
 from harness.api.frames import run_row
 from harness.api.run import Run
 from harness.core.errors import HarnessError, did_you_mean
+from harness.core.run_dir import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +72,7 @@ class Board:
             {
                 "search": search,
                 "trial": trial.name,
-                **run_row(Run.of(search, trial.path, self.results).directory, paths),
+                **run_row(RunDirectory(trial.path), paths),
             }
             for search, _, trial in trials
         ]
@@ -89,13 +91,11 @@ class Board:
         from harness.search.history import search_history
         from harness.search.pictures import PICTURES, heading_of
 
-        if name not in PICTURES:
-            near = did_you_mean(name, PICTURES)
-            raise HarnessError(f"no figure {name!r}{near}; there are {', '.join(PICTURES)}")
+        picture = figure_named(name, PICTURES)
         plan = self._plan(self.names[0])
         histories = [search_history(self._folder(search)) for search in self.names]
         store, split = read_manifest(plan.store), plan.space.base.data.split
-        return PICTURES[name](histories, heading_of(histories, store, split))
+        return picture(histories, heading_of(histories, store, split))
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the best trials."""

@@ -8,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, did_you_mean
 from harness.data.store import ImageStore
 from harness.words import place_of
 
@@ -91,6 +91,18 @@ def place_at(
 def store_path(data: AnyStore) -> Path:
     """Where an image store lies, absolute."""
     return data.path if isinstance(data, ImageStore) else Path(data).resolve()
+
+
+def figure_named(name: str, figures: Mapping[str, R]) -> R:
+    """What draws the figure of that name.
+
+    Raises:
+        HarnessError: There is no such figure.
+    """
+    if name not in figures:
+        near = did_you_mean(name, figures)
+        raise HarnessError(f"no figure {name!r}{near}; there are {', '.join(figures)}")
+    return figures[name]
 
 
 def named_words(files: "Mapping[str, AnyPath] | list[AnyPath] | AnyPath | None") -> list[str]:

@@ -13,6 +13,7 @@ from harness.api.calls import (
     AnyPath,
     AnyStore,
     called,
+    figure_named,
     named_words,
     place_at,
     results_folder,
@@ -21,7 +22,7 @@ from harness.api.calls import (
 from harness.api.frames import lines_frame
 from harness.api.searches import Board
 from harness.benchmark import results as benchmark_results
-from harness.core.errors import HarnessError, did_you_mean
+from harness.core.errors import HarnessError
 from harness.words import named_files, plan_of, writable
 
 if TYPE_CHECKING:
@@ -81,10 +82,7 @@ class Results(benchmark_results.Results):
         """
         from harness.benchmark.forms.figures import FIGURES
 
-        if name not in FIGURES:
-            near = did_you_mean(name, FIGURES)
-            raise HarnessError(f"no figure {name!r}{near}; there are {', '.join(FIGURES)}")
-        return FIGURES[name](self)
+        return figure_named(name, FIGURES)(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the table in short, and of which data it is."""

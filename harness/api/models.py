@@ -19,6 +19,7 @@ from harness.words import checked_alias, checked_name, classifier_of, writable
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from harness.benchmark.find_run import FoundRun
     from harness.bundle.bundle import Bundle
     from harness.bundle.classifier import Classifier
     from harness.jobs.explain import Explained as RunExplained
@@ -98,14 +99,13 @@ def explain(
     Raises:
         HarnessError: There is no such run, it is not finished, or the part has no box.
     """
-    from harness.benchmark.find_run import find_run, store_of
+    from harness.benchmark.find_run import store_of
     from harness.benchmark.plan import StatisticsPlan
     from harness.console import progress_bar
     from harness.core.machine import Machine
     from harness.jobs.explain import explain as explain_run
 
-    word, folder = _word(run, results)
-    found = find_run(word, folder)
+    found, folder = _found(run, results)
     store = store_of(found, folder, None if data is None else store_path(data))
     machine = Machine(store=store, num_threads=threads)
     statistics = StatisticsPlan().with_options(resamples=resamples, tolerance_px=tolerance)
@@ -151,8 +151,8 @@ def promote(
     checked_alias(alias)
     from harness.jobs.promote import promote as promote_run
 
-    with _order(run, data, tolerance, results) as (word, order):
-        return promote_run(word, name=name, alias=alias, order=order)
+    with _order(run, data, tolerance, results) as (found, order):
+        return promote_run(found, name=name, alias=alias, order=order)
 
 
 @called
@@ -178,8 +178,8 @@ def export(
     """
     from harness.jobs.promote import export as export_run
 
-    with _order(run, data, tolerance, results) as (word, order):
-        return export_run(word, Path(to).resolve(), with_onnx=onnx, order=order)[0]
+    with _order(run, data, tolerance, results) as (found, order):
+        return export_run(found, Path(to).resolve(), with_onnx=onnx, order=order)[0]
 
 
 @called
@@ -241,24 +241,28 @@ def predict(
 @contextmanager
 def _order(
     run: AnyRun, data: AnyStore | None, tolerance: float, results: AnyPath | None
-) -> "Iterator[tuple[str, BundleOrder]]":
+) -> "Iterator[tuple[FoundRun, BundleOrder]]":
     """Which run is meant, and what its bundle is made of, with its progress."""
     from harness.console import progress_bar
     from harness.jobs.promote import BundleOrder
 
-    word, folder = _word(run, results)
+    found, folder = _found(run, results)
     store = None if data is None else store_path(data)
     with progress_bar("scoring validation again") as progress:
         yield (
-            word,
+            found,
             BundleOrder(
                 results=writable(folder), store=store, tolerance=tolerance, progress=progress
             ),
         )
 
 
-def _word(run: AnyRun, results: AnyPath | None) -> tuple[str, Path]:
-    """What names a run, and the results folder: its own, where it has one."""
+def _found(run: AnyRun, results: AnyPath | None) -> "tuple[FoundRun, Path]":
+    """The run that is meant, and the results folder: its own, where it has one."""
+    from harness.benchmark.find_run import find_run
+
     if isinstance(run, Run):
-        return str(run.path), results_folder(results or run.results)
-    return str(run), results_folder(results)
+        folder = results_folder(results or run.results)
+        return find_run(str(run.path), folder), folder
+    folder = results_folder(results)
+    return find_run(str(run), folder), folder

@@ -45,12 +45,14 @@ def promote(
     if name:
         checked_name(name)
     checked_alias(alias)
-    _check_run(run, results)
+    from harness.benchmark.find_run import find_run
+
+    found = find_run(run, results)
     from harness.jobs.promote import BundleOrder, promote  # takes seconds: mistakes are told first
 
     with progress_bar("scoring validation again") as progress:
         order = BundleOrder(results=results, store=data, tolerance=tolerance, progress=progress)
-        done = promote(run, name=name, alias=alias, order=order)
+        done = promote(found, name=name, alias=alias, order=order)
     model = done.model
     if done.is_new:
         print(f"{model.run} is {model.name}, version {model.version}: {done.agreement}")
@@ -76,12 +78,14 @@ def export(
     Example: harness export dannynet/t0007 --to dannynet-bundle --onnx
     """
     results = results.resolve()
-    _check_run(run, results)
-    from harness.jobs.promote import BundleOrder, export
+    from harness.benchmark.find_run import find_run
+
+    found = find_run(run, results)
+    from harness.jobs.promote import BundleOrder, export  # takes seconds: mistakes are told first
 
     with progress_bar("scoring validation again") as progress:
         order = BundleOrder(results=results, store=data, tolerance=tolerance, progress=progress)
-        bundle, agreement = export(run, to.resolve(), with_onnx=onnx, order=order)
+        bundle, agreement = export(found, to.resolve(), with_onnx=onnx, order=order)
     print(f"{bundle.name}: {agreement}")
     print(f"wrote {bundle.folder}")
     print(f"next: harness predict IMAGE --model {shlex.quote(str(to))}, or read {to}/card.md")
@@ -124,13 +128,6 @@ def predict(
         print(f"wrote {csv}")
     if answered.failures:
         raise typer.Exit(3 if answered.answers else 1)
-
-
-def _check_run(run: str, results: Path) -> None:
-    """Refuse a run that is not there before anything heavy is imported."""
-    from harness.benchmark.find_run import find_run
-
-    find_run(run, results)
 
 
 def _say_answers(answered: "Answered") -> None:

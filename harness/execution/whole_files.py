@@ -66,7 +66,6 @@ class WholeFiles:
         """All of a file."""
 
         def read() -> bytes:
-            """All of a file."""
             with self._filesystem.open_input_stream(path, compression=None) as stream:
                 data: bytes = stream.read()
             return data
@@ -119,7 +118,6 @@ class WholeFiles:
         """Remove files; one that is not there is no fault."""
 
         def delete(path: str) -> None:
-            """Remove files; one that is not there is no fault."""
             with suppress(FileNotFoundError):
                 self._filesystem.delete_file(path)
 

@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.benchmark.find_run import FoundRun, find_run, store_of
+from harness.benchmark.find_run import FoundRun, store_of
 from harness.bundle.bundle import Bundle
 from harness.bundle.write import check_finished, write_bundle
 from harness.core.errors import HarnessError
@@ -40,17 +40,15 @@ class Promotion:
     agreement: str
 
 
-def promote(word: str, *, name: str, alias: str, order: BundleOrder) -> Promotion:
+def promote(found: FoundRun, *, name: str, alias: str, order: BundleOrder) -> Promotion:
     """Make a run a version of a registered model, and let an alias name it.
 
     Args:
-        word: A run, as `find_run` takes it.
         name: Of the model; empty for that of the run's search or benchmark.
 
     Raises:
-        HarnessError: There is no such run, no bundle can be made of it, or the store refuses.
+        HarnessError: No bundle can be made of the run, or the store refuses.
     """
-    found = find_run(word, order.results)
     record = check_finished(found.directory)
     name = name or found.group or found.directory.path.name
     model = find_promoted(
@@ -68,19 +66,19 @@ def promote(word: str, *, name: str, alias: str, order: BundleOrder) -> Promotio
     return Promotion(set_alias(model, alias, results=order.results), is_new, agreement)
 
 
-def export(word: str, folder: Path, *, with_onnx: bool, order: BundleOrder) -> tuple[Bundle, str]:
+def export(
+    found: FoundRun, folder: Path, *, with_onnx: bool, order: BundleOrder
+) -> tuple[Bundle, str]:
     """Write the bundle of a run into a folder of its own, and how its scores agreed.
 
     Args:
         with_onnx: Also as ONNX, checked against PyTorch on the store's validation images.
 
     Raises:
-        HarnessError: There is no such run, no bundle can be made of it, or ONNX disagrees; nothing
-            was written.
+        HarnessError: No bundle can be made of the run, or ONNX disagrees; nothing was written.
     """
     if folder.exists():
         raise HarnessError(f"--to {folder}: already exists; remove it or choose another folder")
-    found = find_run(word, order.results)
     if not with_onnx:
         bundle = _bundle(found, folder, order)
         return bundle, _agreement(bundle)

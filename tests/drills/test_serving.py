@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.benchmark.find_run import find_run
 from harness.bundle.bundle import Bundle
 from harness.bundle.classifier import Classifier
 from harness.data.radiograph import read_radiograph
@@ -66,7 +67,9 @@ def post(url, body):
 
 
 def test_a_real_request_gets_the_classifiers_answer(lab, nih_sample):
-    done = promote("t0000", name="", alias="champion", order=BundleOrder(results=lab))
+    done = promote(
+        find_run("t0000", lab), name="", alias="champion", order=BundleOrder(results=lab)
+    )
     classifier = Classifier.load(fetch_bundle(done.model.uri, lab))
     files = sorted((nih_sample / "images").iterdir())[:5]
     port = free_port()
@@ -104,7 +107,7 @@ def test_a_bundle_is_fetched_once_from_a_server(lab, tmp_path, monkeypatch):
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with serving(words, environment=quiet, ready=f"{uri}/health"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        promote("t0000", name="", alias="champion", order=BundleOrder(results=lab))
+        promote(find_run("t0000", lab), name="", alias="champion", order=BundleOrder(results=lab))
         (model,) = promoted_models(lab)
         folder = fetch_bundle(model.uri, lab)
         assert folder.is_relative_to(lab / "models" / "dannynet" / "1")
