@@ -17,14 +17,7 @@ from harness.core.memory import MemoryFloorError
 from harness.core.predictions import Predictions
 from harness.core.provenance import git_state, package_versions
 from harness.core.recipe import Recipe
-from harness.core.records import (
-    EarlyReport,
-    EpochReport,
-    Outcome,
-    Provenance,
-    RunRecord,
-    Status,
-)
+from harness.core.records import EarlyReport, EpochReport, Outcome, Provenance, RunRecord, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.seeds import derive_seed
 from harness.data.splits import Split
@@ -47,12 +40,7 @@ from harness.training.parts import (
     make_batches,
     open_data,
 )
-from harness.training.runtime import (
-    describe_device,
-    num_threads,
-    resolve_device,
-    resolve_speedups,
-)
+from harness.training.runtime import describe_device, num_threads, resolve_device, resolve_speedups
 from harness.training.thrift import Thrift, free_memory
 from harness.training.trainer import Trainer
 

@@ -8,13 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from harness.app import plain
-from harness.app.findings_chart import (
-    FindingRow,
-    chart,
-    in_order_of,
-    percent,
-    summary,
-)
+from harness.app.findings_chart import FindingRow, chart, in_order_of, percent, summary
 from harness.app.models import Model
 from harness.app.pictures import sized, with_boxes, with_heat
 from harness.app.session import kept

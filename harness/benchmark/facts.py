@@ -9,12 +9,7 @@ import numpy as np
 from harness.benchmark.comparison import Comparison
 from harness.benchmark.entries import Entry, Scored
 from harness.benchmark.localisation import explained
-from harness.benchmark.results import (
-    Caption,
-    Cost,
-    Problem,
-    RunFacts,
-)
+from harness.benchmark.results import Caption, Cost, Problem, RunFacts
 from harness.core.looks import LOOKS_FILE, count_looks, read_looks
 from harness.core.provenance import git_state
 from harness.core.records import Provenance, RunRecord

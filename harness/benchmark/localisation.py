@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.benchmark.entries import Entry
-from harness.benchmark.estimates import (
-    LEVEL,
-    MACRO,
-    Estimate,
-    Localisation,
-    Scope,
-)
+from harness.benchmark.estimates import LEVEL, MACRO, Estimate, Localisation, Scope
 from harness.benchmark.plan import StatisticsPlan
 from harness.benchmark.sampling import Sample
 from harness.core.seeds import derive_seed

@@ -9,12 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.benchmark.entries import Scored
-from harness.benchmark.estimates import (
-    MACRO,
-    Estimate,
-    Metric,
-    Scope,
-)
+from harness.benchmark.estimates import MACRO, Estimate, Metric, Scope
 from harness.evaluation.intervals import (
     centred,
     interval,

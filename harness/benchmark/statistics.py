@@ -10,12 +10,7 @@ import numpy as np
 
 from harness.benchmark.comparison import Comparison, read_cases
 from harness.benchmark.entries import Entry, read_entries
-from harness.benchmark.estimates import (
-    MACRO,
-    Difference,
-    Metric,
-    Scope,
-)
+from harness.benchmark.estimates import MACRO, Difference, Metric, Scope
 from harness.benchmark.facts import caption_of, gaps_and_doubts, row_facts
 from harness.benchmark.localisation import explained, localisation_of
 from harness.benchmark.metric_info import is_better

@@ -5,14 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import (
-    RESULTS,
-    Address,
-    CpusPerTrial,
-    GpusPerTrial,
-    Results,
-    StorageUri,
-)
+from harness.cli.options import RESULTS, Address, CpusPerTrial, GpusPerTrial, Results, StorageUri
 from harness.console import say_results
 from harness.words import named_files, place_of, plan_of, writable
 

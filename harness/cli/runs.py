@@ -15,13 +15,7 @@ from harness.cli.options import (
     StorageUri,
     Store,
 )
-from harness.console import (
-    print_table,
-    say_estimates,
-    say_leaderboard,
-    say_results,
-    show_values,
-)
+from harness.console import print_table, say_estimates, say_leaderboard, say_results, show_values
 from harness.core.errors import HarnessError
 from harness.words import (
     count_of,

@@ -8,13 +8,7 @@ from typing import TypeVar
 from pydantic import Field, ValidationError
 
 from harness.core.errors import HarnessError
-from harness.core.files import (
-    as_json,
-    overwrite_text,
-    read_json,
-    write_json,
-    write_text,
-)
+from harness.core.files import as_json, overwrite_text, read_json, write_json, write_text
 from harness.core.json_lines import append_json_lines, read_json_lines
 from harness.core.memory import MemoryLevel, MemoryShortage
 from harness.core.predictions import Predictions

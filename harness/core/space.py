@@ -13,14 +13,7 @@ from harness.core.errors import HarnessError, did_you_mean
 from harness.core.parameters import KINDS, Parameter, RecipePath, SearchSettings, show_value
 from harness.core.recipe import Frozen, Recipe, recipe_paths
 from harness.core.space_checks import find_problems, in_order, is_active
-from harness.core.yaml_file import (
-    Place,
-    Problems,
-    YamlFile,
-    describe_invalid,
-    load_yaml,
-    show,
-)
+from harness.core.yaml_file import Place, Problems, YamlFile, describe_invalid, load_yaml, show
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -14,13 +14,7 @@ from PIL import Image
 
 from harness.core.errors import HarnessError
 from harness.core.files import megabytes
-from harness.data.decode import (
-    BROKEN_FILE,
-    FORMATS,
-    MAX_FILE_BYTES,
-    MAX_PIXELS,
-    gray_pixels,
-)
+from harness.data.decode import BROKEN_FILE, FORMATS, MAX_FILE_BYTES, MAX_PIXELS, gray_pixels
 
 KINDS = (*FORMATS, "DICOM")
 SMALLEST_PX = 32

@@ -37,13 +37,7 @@ from harness.execution.ray_session import Resources
 from harness.execution.run_book import RunList
 from harness.jobs.evaluate import reported
 from harness.jobs.explain import explain_final_runs
-from harness.jobs.place import (
-    Place,
-    get_ready,
-    machine_of,
-    open_images,
-    open_storage,
-)
+from harness.jobs.place import Place, get_ready, machine_of, open_images, open_storage
 from harness.jobs.tracked import Tracked, tracked
 from harness.models.seen import contamination
 from harness.search.control import LOCK_FILE

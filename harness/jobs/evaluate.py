@@ -6,12 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.benchmark.comparison import (
-    Comparison,
-    Images,
-    write_cases,
-    write_foreign,
-)
+from harness.benchmark.comparison import Comparison, Images, write_cases, write_foreign
 from harness.benchmark.foreign import ForeignScores, join, read_scores
 from harness.benchmark.labelled import Labelled, labels_of
 from harness.benchmark.plan import StatisticsPlan

@@ -18,31 +18,16 @@ from harness.execution.progress import ProgressDisplay
 from harness.execution.ray_session import Resources, fit_resources, num_slots, start_ray
 from harness.execution.storage import Storage
 from harness.jobs.one_search import OneSearch
-from harness.jobs.place import (
-    Place,
-    get_ready,
-    machine_of,
-    open_images,
-    open_storage,
-)
+from harness.jobs.place import Place, get_ready, machine_of, open_images, open_storage
 from harness.jobs.tracked import tracked
 from harness.search.budget import Budget
 from harness.search.control import LEDGER_FILE, LOCK_FILE, receive
 from harness.search.estimate import Estimate
 from harness.search.estimate import estimate as estimate_trials
 from harness.search.housekeeping import Housekeeper
-from harness.search.leaderboard import (
-    TrialSummary,
-)
+from harness.search.leaderboard import TrialSummary
 from harness.search.mirror import StoredWeights, fetch_trials
-from harness.search.plan import (
-    PLAN_FILE,
-    SearchPlan,
-    WarmStart,
-    check_plan,
-    read_plan,
-    write_plan,
-)
+from harness.search.plan import PLAN_FILE, SearchPlan, WarmStart, check_plan, read_plan, write_plan
 from harness.search.trial_source import TrialSource
 from harness.search.trial_sources import TrialSources
 from harness.search.warm_start import warm_start

@@ -3,13 +3,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from harness.app.findings_chart import (
-    chart,
-    in_order_of,
-    percent,
-    rows_of,
-    summary,
-)
+from harness.app.findings_chart import chart, in_order_of, percent, rows_of, summary
 from harness.bundle.classifier import Answer
 
 FINDINGS = ("Atelectasis", "Pleural_Thickening", "Hernia", "Mass")

@@ -14,15 +14,7 @@ from harness.benchmark.estimates import (
     Subgroup,
     ThresholdFigure,
 )
-from harness.benchmark.results import (
-    Caption,
-    Cost,
-    Problem,
-    PublishedRow,
-    Results,
-    Row,
-    RunFacts,
-)
+from harness.benchmark.results import Caption, Cost, Problem, PublishedRow, Results, Row, RunFacts
 from harness.core.findings import FINDINGS
 from harness.core.recipe import Recipe
 from harness.core.records import METRICS

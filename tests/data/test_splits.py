@@ -7,14 +7,7 @@ from sklearn.model_selection import train_test_split
 
 from harness.core.errors import HarnessError
 from harness.core.findings import FINDINGS
-from harness.data.splits import (
-    PARTS,
-    SPLITS,
-    make_split,
-    part_of_each,
-    split_table,
-    usual_split,
-)
+from harness.data.splits import PARTS, SPLITS, make_split, part_of_each, split_table, usual_split
 
 
 def many_patients(make_table, num: int):

@@ -14,13 +14,7 @@ from harness.core.locks import held
 from harness.core.recipe import Recipe
 from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
-from harness.search.housekeeping import (
-    Housekeeper,
-    Waste,
-    rank_of,
-    remove,
-    status_of,
-)
+from harness.search.housekeeping import Housekeeper, Waste, rank_of, remove, status_of
 
 SMALL_FILES = ("recipe.json", "metrics.jsonl", "thresholds.json", "predictions_val.npz")
 

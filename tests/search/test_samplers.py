@@ -6,14 +6,7 @@ import pytest
 
 from harness.core.parameters import SearchSettings
 from harness.core.space import SearchSpace
-from harness.search.samplers import (
-    SAMPLERS,
-    Seen,
-    by_tpe,
-    distribution,
-    num_epochs_of,
-    point_key,
-)
+from harness.search.samplers import SAMPLERS, Seen, by_tpe, distribution, num_epochs_of, point_key
 
 LR = {"kind": "log_float", "low": 1e-5, "high": 1e-1, "default": 1e-3}
 BATCH = {"kind": "int", "low": 1, "high": 64, "default": 8}

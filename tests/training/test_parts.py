@@ -11,13 +11,7 @@ from harness.core.recipe import Recipe
 from harness.data.batches import Batches
 from harness.data.splits import make_split
 from harness.data.store import ImageStore
-from harness.training.parts import (
-    StoreRows,
-    as_predictions,
-    check_val_labels,
-    open_data,
-    open_test,
-)
+from harness.training.parts import StoreRows, as_predictions, check_val_labels, open_data, open_test
 from tests.conftest import ROOT
 
 

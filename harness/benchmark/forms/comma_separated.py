@@ -14,13 +14,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from harness.benchmark.estimates import (
-    MACRO,
-    Difference,
-    Estimate,
-    Metric,
-    Scope,
-)
+from harness.benchmark.estimates import MACRO, Difference, Estimate, Metric, Scope
 from harness.benchmark.results import Results, Row
 from harness.core.errors import HarnessError
 from harness.core.recipe import Frozen, problems_of

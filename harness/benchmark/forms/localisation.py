@@ -2,12 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.benchmark.estimates import (
-    MACRO,
-    Estimate,
-    Localisation,
-    Scope,
-)
+from harness.benchmark.estimates import MACRO, Estimate, Localisation, Scope
 from harness.benchmark.forms.cells import count, estimate, gap, words
 from harness.benchmark.forms.tables import Cell, Table
 from harness.benchmark.forms.wording import PERCENT, finding_name, number, plain, plural

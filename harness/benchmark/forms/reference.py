@@ -1,11 +1,6 @@
 """Published figures beside ours: never ranked with them, each with its source and its flags."""
 
-from harness.benchmark.estimates import (
-    MACRO,
-    Estimate,
-    Metric,
-    Scope,
-)
+from harness.benchmark.estimates import MACRO, Estimate, Metric, Scope
 from harness.benchmark.forms.cells import count, estimate, figure, words
 from harness.benchmark.forms.tables import Cell, Table
 from harness.benchmark.forms.wording import (

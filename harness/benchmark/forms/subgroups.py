@@ -2,13 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.benchmark.estimates import (
-    MACRO,
-    Estimate,
-    Metric,
-    Scope,
-    Subgroup,
-)
+from harness.benchmark.estimates import MACRO, Estimate, Metric, Scope, Subgroup
 from harness.benchmark.forms.cells import count, estimate, gap, words
 from harness.benchmark.forms.tables import Cell, Table
 from harness.benchmark.forms.wording import PERCENT, finding_name, plain

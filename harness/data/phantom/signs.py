@@ -11,14 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.data.phantom.chest import (
-    AIR_PER_CM,
-    LUNG_DEPTH_CM,
-    TISSUE_PER_CM,
-    Chest,
-    ball,
-    heart,
-)
+from harness.data.phantom.chest import AIR_PER_CM, LUNG_DEPTH_CM, TISSUE_PER_CM, Chest, ball, heart
 from harness.data.phantom.film import expose
 
 Sign = Callable[[Chest, float, np.random.Generator], None]

@@ -7,13 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.benchmark.estimates import (
-    GRID,
-    MACRO,
-    Calibration,
-    Curves,
-    ReliabilityCurve,
-)
+from harness.benchmark.estimates import GRID, MACRO, Calibration, Curves, ReliabilityCurve
 from harness.benchmark.forms.figures.sheet import (
     SQUARE,
     WIDTH_IN,

@@ -22,14 +22,7 @@ from harness.evaluation.figures import (
     TEXT_PT,
     VERMILLION,
 )
-from harness.evaluation.plates import (
-    GRID_LINE,
-    LINE_IN,
-    Heading,
-    is_left,
-    new_plate,
-    plate_style,
-)
+from harness.evaluation.plates import GRID_LINE, LINE_IN, Heading, is_left, new_plate, plate_style
 
 NUM_COLS = 5
 WIDTH_IN = 7.2
