@@ -9,7 +9,7 @@ from harness.data.store import ImageStore
 from harness.execution.checks import Check, Needs
 from harness.execution.preflight import DRIVER, look_from_driver, preflight
 from harness.execution.ray_session import alive_nodes, start_ray
-from harness.jobs import Place
+from harness.jobs.place import Place
 from harness.search.control import LOCK_FILE
 from harness.search.housekeeping import is_in_use
 

@@ -11,7 +11,9 @@ from harness.console import progress_bar
 from harness.core.space import SearchSpace
 from harness.data.phantom import make_phantom
 from harness.execution.ray_session import Resources
-from harness.jobs import Entered, Place, SearchOrder, benchmark, search
+from harness.jobs.benchmark import Entered, benchmark
+from harness.jobs.place import Place
+from harness.jobs.search import SearchOrder, search
 
 SIZE_PX = 64
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.bundle.classifier import Classifier
     from harness.core.recipe import Recipe
     from harness.core.space import SearchSpace
-    from harness.jobs import Place
+    from harness.jobs.place import Place
 
 
 def place_of(
@@ -31,7 +31,7 @@ def place_of(
     if storage and "://" not in storage:
         storage = str(Path(storage).resolve())
     from harness.execution.ray_session import Resources
-    from harness.jobs import Place
+    from harness.jobs.place import Place
 
     resources = Resources(cpus=cpus, gpus=gpus)
     return Place(results=results, address=address, resources=resources, storage=storage)

@@ -7,14 +7,17 @@ import pytest
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
-from harness import jobs, tracking
+from harness import tracking
 from harness.benchmark.plan import BenchmarkPlan
 from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger
 from harness.core.records import Outcome, Status
 from harness.core.space import SearchSpace
 from harness.execution.ray_session import Resources
-from harness.jobs.search import _Job
+from harness.jobs import benchmark as benchmark_job
+from harness.jobs import search as search_job
+from harness.jobs.place import Place
+from harness.jobs.search import SearchOrder, _Job
 from harness.search.plan import write_plan
 from tests.search.made_search import SPACE, make_search
 
@@ -22,16 +25,14 @@ FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
 
 
 def place_at(results):
-    return jobs.Place(
-        results=results, resources=Resources(cpus=2, gpus=0), console=Console(quiet=True)
-    )
+    return Place(results=results, resources=Resources(cpus=2, gpus=0), console=Console(quiet=True))
 
 
 def search(store, results, num_trials):
-    boards = jobs.search(
+    boards = search_job.search(
         {"toy": SearchSpace.load("dannynet-mini").with_base(FAST)},
         store=store.path,
-        order=jobs.SearchOrder(num_trials=num_trials),
+        order=SearchOrder(num_trials=num_trials),
         place=place_at(results),
     )
     return boards["toy"]
@@ -39,7 +40,7 @@ def search(store, results, num_trials):
 
 def benchmark(results):
     plan = BenchmarkPlan.of_searches(["toy"], name="final", seeds=1)
-    return jobs.benchmark(plan, place=place_at(results))
+    return benchmark_job.benchmark(plan, place=place_at(results))
 
 
 def mlflow_runs(results):
@@ -143,17 +144,17 @@ def test_a_failed_final_run_is_a_gap_with_its_reason(done, toy_store, tmp_path):
 
 
 def test_a_search_that_cannot_start_leaves_no_search(toy_store, tmp_path):
-    place = jobs.Place(
+    place = Place(
         results=tmp_path / "results",
         resources=Resources(cpus=1, gpus=1),
         console=Console(quiet=True),
     )
     space = SearchSpace.load("dannynet-mini").with_base(FAST)
     with pytest.raises(HarnessError, match="1 GPU"):
-        jobs.search(
+        search_job.search(
             {"toy": space},
             store=toy_store.path,
-            order=jobs.SearchOrder(num_trials=2),
+            order=SearchOrder(num_trials=2),
             place=place,
         )
     assert not (tmp_path / "results" / "searches").exists()
@@ -170,7 +171,7 @@ def test_a_warm_start_is_copied_into_the_plan_and_outlives_its_search(toy_store,
     make_search(tmp_path / "searches" / "old", num_trials=6, store=toy_store.fingerprint)
 
     def plan(*names):
-        order = jobs.SearchOrder(num_trials=3, warm_start=names)
+        order = SearchOrder(num_trials=3, warm_start=names)
         return _Job({"new": SPACE}, toy_store.path, order, place_at(tmp_path)).plans[0]
 
     begun = plan("old")
@@ -189,7 +190,7 @@ def test_a_warm_start_is_copied_into_the_plan_and_outlives_its_search(toy_store,
 
 def test_an_extension_is_on_top_and_goes_on_where_it_was_cut_short(done, toy_store, tmp_path):
     results, _, _ = done
-    order = jobs.SearchOrder(num_trials=3, is_extension=True)
+    order = SearchOrder(num_trials=3, is_extension=True)
     assert num_trials_of(tmp_path / "none", toy_store, order) == 3
     assert num_trials_of(results, toy_store, order) == 4 + 3
     shutil.copytree(results, tmp_path / "results")
@@ -201,9 +202,9 @@ def test_an_extension_is_on_top_and_goes_on_where_it_was_cut_short(done, toy_sto
 def test_only_the_best_trials_keep_weights(done, toy_store, tmp_path):
     results, board, _ = done
     shutil.copytree(results, tmp_path / "results")
-    order = jobs.SearchOrder(num_trials=5, keep=1)
+    order = SearchOrder(num_trials=5, keep=1)
     spaces = {"toy": SearchSpace.load("dannynet-mini").with_base(FAST)}
-    board = jobs.search(
+    board = search_job.search(
         spaces, store=toy_store.path, order=order, place=place_at(tmp_path / "results")
     )["toy"]
     kept = [trial.name for trial in board if (trial.path / "best.safetensors").exists()]
@@ -222,9 +223,11 @@ def made(toy_store, tmp_path):
     make_search(results / "searches" / "toy", num_trials=2, store=toy_store.fingerprint)
 
     def finish():
-        order = jobs.SearchOrder(num_trials=2)
+        order = SearchOrder(num_trials=2)
         place = place_at(results)
-        return jobs.search({"toy": SPACE}, store=toy_store.path, order=order, place=place)["toy"]
+        return search_job.search({"toy": SPACE}, store=toy_store.path, order=order, place=place)[
+            "toy"
+        ]
 
     return results, finish
 

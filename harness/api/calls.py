@@ -13,7 +13,7 @@ from harness.data.store import ImageStore
 from harness.words import place_of
 
 if TYPE_CHECKING:
-    from harness.jobs import Place
+    from harness.jobs.place import Place
 
 P = ParamSpec("P")
 R = TypeVar("R")

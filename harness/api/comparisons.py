@@ -159,14 +159,15 @@ def benchmark(
         unequal_budgets=unequal_budgets or None,
     )
     place = place_at(results, address, cpus_per_trial, gpus_per_trial, storage)
-    from harness import jobs
+    from harness.jobs.benchmark import Entered
+    from harness.jobs.benchmark import benchmark as run_benchmark
 
-    entered = jobs.Entered(
+    entered = Entered(
         store=None if data is None else store_path(data),
         predictions=named_files(named_words(predictions)),
         allow_contaminated=allow_contaminated,
     )
-    found = jobs.benchmark(chosen, place=place, entered=entered)
+    found = run_benchmark(chosen, place=place, entered=entered)
     return Results.of(found, place.results / chosen.name)
 
 
@@ -195,19 +196,20 @@ def evaluate(
     Raises:
         HarnessError: A file has a mistake; nothing was written.
     """
-    from harness import jobs
     from harness.benchmark.plan import StatisticsPlan
+    from harness.jobs.evaluate import Evaluated
+    from harness.jobs.evaluate import evaluate as score
 
     folder = writable(Path(out))
     unit = "image" if by_image else "patient"
-    evaluated = jobs.Evaluated(
+    evaluated = Evaluated(
         predictions=named_files(named_words(predictions)),
         val_predictions=named_files(named_words(val_predictions)),
         labels=Path(labels).resolve(),
         images=Path(images).resolve() if images else None,
     )
     statistics = StatisticsPlan().with_options(resamples=resamples, unit=unit)
-    return Results.of(jobs.evaluate(evaluated, out=folder, statistics=statistics), folder)
+    return Results.of(score(evaluated, out=folder, statistics=statistics), folder)
 
 
 @called
@@ -217,10 +219,10 @@ def report(folder: AnyPath) -> Results:
     Raises:
         HarnessError: The folder holds no comparison.
     """
-    from harness import jobs
+    from harness.jobs.evaluate import report as write_report
 
     path = writable(Path(folder))
-    return Results.of(jobs.report(path), path)
+    return Results.of(write_report(path), path)
 
 
 @called

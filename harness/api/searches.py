@@ -69,18 +69,20 @@ def search(
     chosen = _spaces(spaces, name, set, sampler=sampler, scheduler=scheduler)
     num_trials, is_extension = count_of(str(trials))
     place = place_at(results, address, cpus_per_trial, gpus_per_trial, storage)
-    from harness import jobs
+    from harness.jobs.search import SearchOrder
+    from harness.jobs.search import search as run_search
+    from harness.search.budget import Budget
 
-    order = jobs.SearchOrder(
+    order = SearchOrder(
         num_trials=num_trials,
         is_extension=is_extension,
         warm_start=names_of(warm_start if isinstance(warm_start, str) else ",".join(warm_start)),
         seed=seed,
         keep=keep,
         accept_changes=accept_changes,
-        budget=jobs.Budget(hours=hours, gpu_hours=gpu_hours),
+        budget=Budget(hours=hours, gpu_hours=gpu_hours),
     )
-    jobs.search(chosen, store=store_path(data), order=order, place=place)
+    run_search(chosen, store=store_path(data), order=order, place=place)
     return Board(place.results, tuple(chosen))
 
 
@@ -107,10 +109,11 @@ def estimate(
     chosen = _spaces(spaces, name, set)
     num_trials, is_extension = count_of(str(trials))
     place = place_at(results, address, cpus_per_trial, gpus_per_trial)
-    from harness import jobs
+    from harness.jobs.search import SearchOrder
+    from harness.jobs.search import estimate as estimate_search
 
-    order = jobs.SearchOrder(num_trials=num_trials, is_extension=is_extension)
-    found = jobs.estimate(chosen, store=store_path(data), order=order, place=place)
+    order = SearchOrder(num_trials=num_trials, is_extension=is_extension)
+    found = estimate_search(chosen, store=store_path(data), order=order, place=place)
     return pd.DataFrame({key: dict(each.rows()) for key, each in found.items()})
 
 

@@ -80,14 +80,16 @@ def benchmark(
         unequal_budgets=unequal_budgets or None,
     )
     place = place_of(results, address, cpus_per_trial, gpus_per_trial, storage)
-    from harness import jobs  # takes seconds, so a mistake above is told first
+    # Takes seconds, so a mistake above is told first.
+    from harness.jobs.benchmark import Entered
+    from harness.jobs.benchmark import benchmark as run_benchmark
 
-    entered = jobs.Entered(
+    entered = Entered(
         store=data.resolve() if data else None,
         predictions=named_files(predictions or []),
         allow_contaminated=allow_contaminated,
     )
-    found = jobs.benchmark(chosen, place=place, entered=entered)
+    found = run_benchmark(chosen, place=place, entered=entered)
     say_results(found, place.results / chosen.name)
     raise typer.Exit(3 if found.is_partial else 0)
 
@@ -123,10 +125,12 @@ def evaluate(
 
     out, options = writable(out), {"unit": "image" if by_image else "patient"}
     statistics = StatisticsPlan().with_options(resamples=resamples, **options)
-    from harness import jobs  # takes seconds, so a mistake above is told first
+    # Takes seconds, so a mistake above is told first.
+    from harness.jobs.evaluate import Evaluated
+    from harness.jobs.evaluate import evaluate as score
 
-    found = jobs.evaluate(
-        jobs.Evaluated(
+    found = score(
+        Evaluated(
             predictions=named_files(predictions),
             val_predictions=named_files(val_predictions or []),
             labels=labels.resolve(),
@@ -148,6 +152,6 @@ def report(
     Example: harness report results/nih
     """
     folder = writable(folder)
-    from harness import jobs
+    from harness.jobs.evaluate import report as write_report
 
-    say_results(jobs.report(folder), folder)
+    say_results(write_report(folder), folder)

@@ -85,21 +85,24 @@ def search(
     )
     num_trials, is_extension = count_of(trials)
     place = place_of(results, address, cpus_per_trial, gpus_per_trial, storage)
-    from harness import jobs  # takes seconds, so a mistake above is told first
+    # Takes seconds, so a mistake above is told first.
+    from harness.jobs.search import SearchOrder, estimate
+    from harness.jobs.search import search as run_search
+    from harness.search.budget import Budget
 
-    order = jobs.SearchOrder(
+    order = SearchOrder(
         num_trials=num_trials,
         is_extension=is_extension,
         seed=seed,
         keep=keep,
         accept_changes=accept_changes,
         warm_start=names_of(warm_start),
-        budget=jobs.Budget(hours=hours, gpu_hours=gpu_hours),
+        budget=Budget(hours=hours, gpu_hours=gpu_hours),
     )
     if dry_run:
-        say_estimates(jobs.estimate(chosen, store=data.resolve(), order=order, place=place))
+        say_estimates(estimate(chosen, store=data.resolve(), order=order, place=place))
         return
-    boards = jobs.search(chosen, store=data.resolve(), order=order, place=place)
+    boards = run_search(chosen, store=data.resolve(), order=order, place=place)
     for search_name, board in boards.items():
         say_leaderboard(board, place.results / "searches" / search_name)
     has_winner = all(any(t.status.outcome == "completed" for t in b) for b in boards.values())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def compiled(function: Callable[..., Any], *, fastmath: bool | set[str] = False) -> Any:
+def compiled(function: Callable[..., Any]) -> Any:
     """The function as machine code that other threads need not wait for.
 
     Compiling takes seconds. It is kept beside the source file for other processes, or, where
@@ -12,11 +12,10 @@ def compiled(function: Callable[..., Any], *, fastmath: bool | set[str] = False)
 
     Args:
         function: Of NumPy arrays and numbers.
-        fastmath: Liberties that the compiler may take with floats, as numba names them.
     """
     from numba import njit
 
     try:
-        return njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+        return njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:
-        return njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+        return njit(nogil=True, error_model="numpy")(function)

@@ -100,7 +100,8 @@ def search_with_harness(work: TrivialSearch) -> None:
     from rich.console import Console
 
     from harness.execution.ray_session import Resources
-    from harness.jobs import Place, SearchOrder, search
+    from harness.jobs.place import Place
+    from harness.jobs.search import SearchOrder, search
 
     place = Place(
         results=work.folder, resources=Resources(cpus=1, gpus=0), console=Console(quiet=True)

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 
 from harness.data.crop import MOST_REDUCED, crop
 
+NUM_BOXES = 24
+
 
 def by_torch(image_HW, box_4, is_flipped, size_px):
     top, left, height, width = box_4
@@ -23,14 +25,15 @@ def by_torch(image_HW, box_4, is_flipped, size_px):
 )
 def test_each_crop_is_that_of_pytorch_to_the_last_bit(height_px, width_px, size_px):
     rng = np.random.default_rng(0)
-    image_BHW = rng.integers(0, 256, (12, height_px, width_px), dtype=np.uint8)
-    size_B2 = rng.integers(1, (height_px + 1, width_px + 1), size=(12, 2))
+    image_BHW = rng.integers(0, 256, (NUM_BOXES, height_px, width_px), dtype=np.uint8)
+    size_B2 = rng.integers(1, (height_px + 1, width_px + 1), size=(NUM_BOXES, 2))
     size_B2[:3] = (height_px, width_px), (1, 1), (height_px, 1)
+    size_B2[3:10, 0] = range(2, 9)  # as many rows as are looked up together, and not
     start_B2 = rng.integers(0, (height_px, width_px) - size_B2 + 1)
-    box_B4, flip_B = np.concatenate([start_B2, size_B2], axis=1), np.arange(12) % 2 == 0
+    box_B4, flip_B = np.concatenate([start_B2, size_B2], axis=1), np.arange(NUM_BOXES) % 2 == 0
     ours_BPP = crop(image_BHW, box_B4, flip_B, size_px)
     assert ours_BPP.dtype == np.float32
-    for row in range(12):
+    for row in range(NUM_BOXES):
         theirs = by_torch(image_BHW[row], box_B4[row], flip_B[row], size_px)
         assert np.array_equal(ours_BPP[row], theirs.numpy()), (row, box_B4[row])
 
