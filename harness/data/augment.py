@@ -203,7 +203,7 @@ def _jitter(image: Tensor, parameters: AugmentParameters) -> Tensor:
 
 
 def _in_loop(image_B1HW: Tensor, parameters: AugmentParameters, input_px: int) -> Tensor | None:
-    """The boxes, resized and flipped by a compiled loop: all the same bits, in a seventh of the time.
+    """The boxes, resized and flipped by a compiled loop: the same bits, in a seventh of the time.
 
     None on a GPU, for small images, where much is reduced, and on a node without numba.
     """
