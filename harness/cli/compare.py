@@ -7,6 +7,7 @@ import typer
 
 from harness.cli.options import RESULTS, Address, CpusPerTrial, GpusPerTrial, Results, StorageUri
 from harness.console import say_results
+from harness.core.imports import import_quickly
 from harness.words import named_files, place_of, plan_of, writable
 
 Resamples = Annotated[
@@ -80,7 +81,7 @@ def benchmark(
         unequal_budgets=unequal_budgets or None,
     )
     place = place_of(results, address, cpus_per_trial, gpus_per_trial, storage)
-    # Takes seconds, so a mistake above is told first.
+    import_quickly("harness.jobs.benchmark")  # takes seconds: mistakes above are told first
     from harness.jobs.benchmark import Entered
     from harness.jobs.benchmark import benchmark as run_benchmark
 

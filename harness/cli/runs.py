@@ -17,6 +17,7 @@ from harness.cli.options import (
 )
 from harness.console import print_table, say_estimates, say_leaderboard, say_results, show_values
 from harness.core.errors import HarnessError
+from harness.core.imports import import_quickly
 from harness.words import (
     count_of,
     names_of,
@@ -134,7 +135,8 @@ def train(
 
     means, out = speedups_of(speedups), out.resolve()
     recipe = recipe_of(space, settings_of(settings or []), seed=seed)
-    from harness.training.listeners import unwatched  # takes seconds: mistakes above are told first
+    import_quickly("harness.trial")  # takes seconds: mistakes above are told first
+    from harness.training.listeners import unwatched
     from harness.training.profile import Profile
     from harness.trial import train_alone
 
@@ -216,6 +218,7 @@ def quickstart(
 
     Example: harness quickstart
     """
+    import_quickly("harness.quickstart")
     from harness.quickstart import run_quickstart
 
     results = writable(results)

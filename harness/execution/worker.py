@@ -13,13 +13,13 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 
 from harness.core.errors import DivergedError, HarnessError
+from harness.core.imports import import_quickly
 from harness.core.locks import LockedError
 from harness.core.looks import Look, ignore_look
 from harness.core.machine import Machine
@@ -30,7 +30,7 @@ from harness.execution.storage import Storage
 
 log = logging.getLogger(__name__)
 
-
+NEEDED = ("harness.trial", "harness.scoring")
 PATIENCE = {"TUNE_FUNCTION_THREAD_TIMEOUT_S": "60"}
 """Ray gives up a worker, and its next trial, that does not let go of the last one in 2 s."""
 
@@ -107,20 +107,14 @@ def _warm_up() -> None:
     It takes seconds, in which a driver may be interrupted: so it comes before the run's folder is
     brought here, and its status read.
 
-    All that is there then stays there, so no garbage is looked for among it: while modules are
-    imported that takes a third of the time, and after each run a third of a second.
+    What is there then stays, so no garbage is looked for among it: after each run that would take a
+    third of a second.
     """
-    names = ("harness.trial", "harness.scoring")
-    if sys.modules.keys() >= {*names}:
+    if sys.modules.keys() >= {*NEEDED}:
         return
-    gc.disable()
-    try:
-        for name in names:
-            import_module(name)
-    finally:
-        gc.freeze()
-        gc.enable()
-        atexit.register(gc.unfreeze)  # else modules in C++ call what they find at the end leaked
+    import_quickly(*NEEDED)
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # else modules in C++ call what they find at the end leaked
 
 
 def _tell(report: EpochReport | EarlyReport) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from rich.console import Console
 
+from harness.core.imports import import_quickly
 from harness.core.machine import Machine
 from harness.core.progress import progress_console
 from harness.core.recipe import Recipe
@@ -63,7 +64,8 @@ def check_networks(recipes: Sequence[Recipe], num_findings: int) -> int:
     Raises:
         HarnessError: There is no such network, or its weights cannot be had, or do not fit.
     """
-    from harness.models.zoo import build_network  # torch and timm take seconds to import
+    import_quickly("harness.models.zoo")
+    from harness.models.zoo import build_network
 
     networks = (
         build_network(model, num_findings=num_findings, input_px=input_px, seed=0)
