@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from harness.evaluation.order import falling
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -28,23 +30,16 @@ def known_columns(
     score_NL: ScoreArray, label_NL: BoolArray, is_known_NL: BoolArray | None
 ) -> Iterator[tuple[ScoreArray, BoolArray, BoolArray]]:
     """For each finding the scores and labels of the images whose label is known, and which are."""
-    for column, is_known_N in enumerate(all_known(label_NL, is_known_NL).T):
-        yield score_NL[is_known_N, column], label_NL[is_known_N, column], is_known_N
-
-
-def falling(score_N: ScoreArray) -> tuple[IntArray, IntArray]:
-    """The order of falling scores, and where in it the last image with each distinct score is.
-
-    Raises:
-        ValueError: A score is not finite.
-    """
-    if not np.isfinite(score_N).all():
-        raise ValueError("scores must be finite")
-    order_N = np.argsort(score_N)[::-1]
-    sorted_N = score_N[order_N]
-    is_last_N = np.ones(len(sorted_N), dtype=bool)
-    is_last_N[:-1] = sorted_N[1:] != sorted_N[:-1]
-    return order_N, np.flatnonzero(is_last_N)
+    columns = (
+        np.ascontiguousarray(score_NL.T),
+        np.ascontiguousarray(label_NL.T),
+        all_known(label_NL, is_known_NL).T,
+    )
+    for score_N, label_N, is_known_N in zip(*columns, strict=True):
+        if is_known_N.all():
+            yield score_N, label_N, is_known_N
+        else:
+            yield score_N[is_known_N], label_N[is_known_N], is_known_N
 
 
 def call_positive(score: ScoreArray, threshold: ArrayLike) -> BoolArray:
@@ -124,11 +119,11 @@ def operating_points(score_N: ScoreArray, label_N: BoolArray) -> OperatingPoints
     Raises:
         ValueError: A score is not finite.
     """
-    order_N, last_K = falling(score_N)
+    order_N, falling_N, last_K = falling(score_N, label_N)
     tp_K = np.cumsum(label_N[order_N], dtype=np.int64)[last_K]
     num_positives = int(np.count_nonzero(label_N))
     return OperatingPoints(
-        threshold_K=score_N[order_N[last_K]].astype(np.float64),
+        threshold_K=falling_N[last_K].astype(np.float64),
         tp_K=tp_K,
         fp_K=last_K + 1 - tp_K,
         num_positives=num_positives,
@@ -271,7 +266,8 @@ def brier(
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
     """Quotients, NaN where the denominator is 0 or NaN."""
-    top, bottom = np.broadcast_arrays(
-        np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
-    )
-    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+    bottom = np.asarray(denominator, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        quotient = np.asarray(np.asarray(numerator, dtype=np.float64) / bottom)
+    has_bottom = bottom > 0
+    return quotient if has_bottom.all() else np.where(has_bottom, quotient, np.nan)

@@ -24,6 +24,7 @@ from harness.evaluation.metrics import (
     known_columns,
     ratio,
 )
+from harness.evaluation.order import falling
 from harness.evaluation.resampling import Resamples
 
 NUM_AT_ONCE = 64
@@ -87,15 +88,13 @@ class Ranking:
         Raises:
             ValueError: A score is not finite.
         """
-        if not np.isfinite(score_N).all():
-            raise ValueError("scores must be finite")
-        order_N = np.lexsort((label_N, -score_N))  # of equal scores the negatives first
-        falling_N = -score_N[order_N]
+        order_N, falling_N, _ = falling(score_N, label_N)
+        rising_N = -falling_N
         place_P = np.flatnonzero(label_N[order_N])
-        is_first_P = np.diff(falling_N[place_P], prepend=-np.inf) > 0
+        is_first_P = np.diff(rising_N[place_P], prepend=-np.inf) > 0
         first_G = place_P[is_first_P]
         end_G = place_P[np.append(is_first_P[1:], True)[: len(place_P)]] + 1
-        tied_G = np.searchsorted(falling_N, falling_N[first_G])
+        tied_G = np.searchsorted(rising_N, rising_N[first_G])
         end_S = np.append(0, np.stack([tied_G, first_G, end_G], axis=1))
         return cls(unit_I=resamples.unit_N[order_N[: end_S[-1]]], end_S=end_S)
 

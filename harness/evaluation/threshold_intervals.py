@@ -16,9 +16,9 @@ from harness.evaluation.metrics import (
     IntArray,
     OperatingPoints,
     ScoreArray,
-    falling,
     known_columns,
 )
+from harness.evaluation.order import falling
 from harness.evaluation.resampling import Resamples
 from harness.evaluation.thresholds import apply_rule, find_rule
 
@@ -82,8 +82,8 @@ class _Curve:
 
     @classmethod
     def of(cls, score_N: ScoreArray, label_N: BoolArray, unit_N: NDArray[np.int32]) -> Self:
-        order_N, last_K = falling(score_N)
-        threshold_K = score_N[order_N[last_K]].astype(np.float64)
+        order_N, falling_N, last_K = falling(score_N, label_N)
+        threshold_K = falling_N[last_K].astype(np.float64)
         return cls(unit_N[order_N], label_N[order_N], last_K, threshold_K)
 
     def resampled(self, count_U: NDArray[np.uint8]) -> OperatingPoints:
