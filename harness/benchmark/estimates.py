@@ -147,7 +147,8 @@ class Subgroup(Frozen):
         group: Such as `F`, `40-59`, `AP`.
         num_unknown: As `Results.num_unknown`, of the group.
         figures: Scope to `auroc`, `sensitivity`, `specificity` of the group.
-        gaps: The same, group minus rest, on the same resamples; `Estimate.seeds` per seed too.
+        gaps: The same, group minus rest, on the same resamples; macro over the findings that
+            both have.
     """
 
     attribute: str

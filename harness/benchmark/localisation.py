@@ -69,10 +69,13 @@ def localisation_of(
         num_sights={name: int(np.count_nonzero(finding_N == name)) for name in first.findings},
         num_patients=len({sight.patient for sight in first.sights}),
         figures={
-            scope: {name: _estimate(samples[name][scope]) for name in MEASURES} for scope in scopes
+            scope: {name: _estimate(samples[name][scope], scope) for name in MEASURES}
+            for scope in scopes
         },
         gains={
-            scope: {name: _gain(samples[POINTING][scope], samples[name][scope]) for name in BLIND}
+            scope: {
+                name: _gain(samples[POINTING][scope], samples[name][scope], scope) for name in BLIND
+            }
             for scope in scopes
         },
     )
@@ -97,7 +100,8 @@ def _samples(
     mean_RF = _means(value_SN.mean(axis=0), is_of_NF, resamples)
     num_units_F = [len(np.unique(resamples.unit_N[is_of_N])) for is_of_N in is_of_NF.T]
     macro_R = resampled_macro(mean_RF, np.ones(len(findings), dtype=np.bool_))
-    macro = Sample(value_SF.mean(axis=1), macro_R, span=(0.0, 1.0))
+    num_units = len(np.unique(resamples.unit_N))
+    macro = Sample(value_SF.mean(axis=1), macro_R, num_units, (0.0, 1.0))
     return {MACRO: macro} | {
         name: Sample(value_SF[:, place], mean_RF[:, place], num_units_F[place], (0.0, 1.0))
         for place, name in enumerate(findings)
@@ -110,7 +114,7 @@ def _means(value_N: FloatArray, is_of_NF: NDArray[np.bool_], resamples: Resample
     return ratio(total_RF, resamples.totals(is_of_NF.astype(np.float64)))
 
 
-def _estimate(sample: Sample) -> Estimate:
+def _estimate(sample: Sample, scope: Scope) -> Estimate:
     """With an exact interval where every sight was a hit, or none: there resamples do not vary.
 
     The bound is that of Clopper & Pearson 1934 for 0 of as many patients as there are; a mean over
@@ -119,7 +123,7 @@ def _estimate(sample: Sample) -> Estimate:
     found = sample.estimate
     if not _is_all_or_none(sample):
         return found
-    if not sample.num_units:
+    if scope == MACRO or not sample.num_units:
         return found.model_copy(update={"low": None, "high": None})
     unseen = 1 - ((1 - LEVEL) / 2) ** (1 / sample.num_units)
     low, high = (0.0, unseen) if found.value == 0 else (1 - unseen, 1.0)
@@ -131,7 +135,7 @@ def _is_all_or_none(sample: Sample) -> bool:
     return found.low == found.high and found.value in (0.0, 1.0)
 
 
-def _gain(pointing: Sample, blind: Sample) -> Estimate:
+def _gain(pointing: Sample, blind: Sample, scope: Scope) -> Estimate:
     """Pointing minus one that sees nothing; no interval where no resample differs from another.
 
     A training seed changes only the first of the two. Where every sight was a hit, or none, only
@@ -141,7 +145,7 @@ def _gain(pointing: Sample, blind: Sample) -> Estimate:
     difference = pointing.minus(blind)
     found = replace(difference, value_S=pointing.value_S - blind.value).estimate
     if _is_all_or_none(pointing):
-        hits, chance = _estimate(pointing), _estimate(blind)
+        hits, chance = _estimate(pointing, scope), _estimate(blind, scope)
         return found.model_copy(update=_farthest(hits, chance))
     if found.low == found.high:
         return found.model_copy(update={"low": None, "high": None})

@@ -23,7 +23,7 @@ from harness.benchmark.estimates import (
     Subgroup,
     ThresholdFigure,
 )
-from harness.benchmark.sampling import Samples, estimates, sample
+from harness.benchmark.sampling import Samples, estimates, macro_over, sample
 from harness.core.predictions import Predictions
 from harness.core.seeds import derive_seed
 from harness.evaluation.calibration import reliability
@@ -206,15 +206,27 @@ def _subgroup(
         num_positives=num_positives(predictions),
         num_unknown=num_unknown(predictions),
         figures=estimates(inside),
-        gaps={
-            scope: {
-                metric: one.minus(outside[scope][metric]).estimate
-                for metric, one in found.items()
-                if metric in outside.get(scope, {})
-            }
-            for scope, found in inside.items()
-        },
+        gaps=_gaps(inside, outside),
     )
+
+
+def _gaps(inside: Samples, outside: Samples) -> dict[Scope, dict[Metric, Estimate]]:
+    """A group's figures minus those of the rest; macro is over the findings that both have.
+
+    Means over other findings would differ by how easy these are: the group in which nobody has a
+    hernia would seem the worse for it.
+    """
+    scopes = [scope for scope in inside if scope != MACRO]
+    macro: dict[Metric, Estimate] = {}
+    gaps = {MACRO: macro, **{scope: dict[Metric, Estimate]() for scope in scopes}}
+    for metric in SUBGROUP_METRICS:
+        shared = [s for s in scopes if metric in inside[s] and metric in outside.get(s, {})]
+        for scope in shared:
+            gaps[scope][metric] = inside[scope][metric].minus(outside[scope][metric]).estimate
+        if shared:
+            one, other = (macro_over(part, metric, shared) for part in (inside, outside))
+            macro[metric] = one.minus(other).estimate
+    return gaps
 
 
 def _sample_of(rows_N: BoolArray, scored: Sequence[Scored], resamples: Resamples) -> Samples:

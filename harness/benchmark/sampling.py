@@ -4,7 +4,7 @@ Axes: S training seeds, R resamples, L findings.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,7 +32,8 @@ class Sample:
     Attributes:
         value_S: Of each training seed, on the test part as it is.
         mean_R: Mean over the seeds, in each resample.
-        num_units: Units that carry it, where few do; None for a mean over findings.
+        num_units: Units that carry it: of a finding its `limiting_units`, of a mean over findings
+            all that are drawn. None where nothing is to be expanded.
         span: The values that it can have at all.
     """
 
@@ -96,6 +97,7 @@ def sample(
     values = [_resampled(each, resamples.whole, metrics) for each in scored]
     resampled = [_resampled(each, resamples, metrics) for each in scored]
     num_units_L = limiting_units(test.label_NL, resamples, test.is_known_NL)
+    num_units = len(np.unique(resamples.unit_N))
     figures: dict[Scope, dict[Metric, Sample]] = {MACRO: {}, **{name: {} for name in findings}}
     for metric in metrics:
         value_SL = np.array([value[metric][0] for value in values])
@@ -111,8 +113,19 @@ def sample(
                 )
         macro_S = np.array([mean_known(value_L) for value_L in value_SL[:, has_figure_L]])
         macro_R = resampled_macro(mean_RL, has_figure_L)
-        figures[MACRO][metric] = Sample(macro_S, macro_R, span=span)
+        figures[MACRO][metric] = Sample(macro_S, macro_R, num_units, span)
     return {scope: found for scope, found in figures.items() if found}
+
+
+def macro_over(samples: Samples, metric: Metric, findings: Sequence[Scope]) -> Sample:
+    """Macro of a row over some of the findings that have the figure."""
+    chosen = [samples[finding][metric] for finding in findings]
+    mean_RL = np.stack([each.mean_R for each in chosen], axis=1)
+    return replace(
+        samples[MACRO][metric],
+        value_S=np.mean([each.value_S for each in chosen], axis=0),
+        mean_R=resampled_macro(mean_RL, np.ones(len(chosen), dtype=np.bool_)),
+    )
 
 
 def _resampled(

@@ -135,7 +135,9 @@ def _to_the_best(
             continue
         difference = one.minus(known[best])
         estimate = difference.estimate
-        p = _known(paired_p(difference.mean_R, observed=difference.value))
+        p = _known(
+            paired_p(difference.mean_R, observed=difference.value, num_units=difference.num_units)
+        )
         found[label] = Difference(
             to=best,
             value=estimate.value,

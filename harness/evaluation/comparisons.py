@@ -12,7 +12,9 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtr
 
+from harness.evaluation.intervals import LEAST_DEFINED
 from harness.evaluation.metrics import BoolArray, FloatArray, ScoreArray
 
 Key = TypeVar("Key")
@@ -21,7 +23,7 @@ ROUNDING = 1e-9
 """Relative error of a difference of means, generously."""
 
 
-def paired_p(difference_R: FloatArray, *, observed: float) -> float:
+def paired_p(difference_R: FloatArray, *, observed: float, num_units: int | None = None) -> float:
     """Two-sided p value of a difference, from the same resamples of both models.
 
     The resamples scatter about `observed` as, were there no difference, they would about 0:
@@ -29,20 +31,31 @@ def paired_p(difference_R: FloatArray, *, observed: float) -> float:
     doi:10.2307/2532163; Davison & Hinkley 1997, eq. 4.11, for the added ones). So p is never 0,
     and 1 for equal predictions.
 
+    Where few units carry the figure it is too small, as the interval is too narrow, and is
+    expanded by the same steps (`intervals.interval`). In simulations of two equal models with 3, 5
+    and 10 positive patients, p of AUROC was below 0.05 in 18, 10 and 8 % of the cases and,
+    expanded, in 0, 0 and 3 %.
+
     Args:
         difference_R: One model's figure minus the other's, per resample; those that are NaN, where
             a figure was undefined, are left out.
         observed: The difference on all images.
+        num_units: As `intervals.limiting_units` counts them; left out, nothing is expanded.
 
     Returns:
-        In (0, 1]; NaN where `observed` is NaN or no resample has a difference.
+        In (0, 1]; NaN where `observed` is NaN, or where there is no interval: fewer than
+        `LEAST_DEFINED` of the resamples have a difference, or a single unit carries it.
     """
     known = difference_R[~np.isnan(difference_R)]
-    if isnan(observed) or len(known) == 0:
+    is_told = len(known) > 0 and len(known) >= LEAST_DEFINED * len(difference_R)
+    if isnan(observed) or not is_told or num_units in (0, 1):
         return nan
     # Where models differ on a few patients only, many resamples lie exactly as far: a tie is a tie.
     num_as_far = np.count_nonzero(np.abs(known - observed) >= abs(observed) * (1 - ROUNDING))
-    return (1 + int(num_as_far)) / (1 + len(known))
+    p = (1 + int(num_as_far)) / (1 + len(known))
+    if num_units is None:
+        return p
+    return float(2 * stdtr(num_units - 1, ndtri(p / 2) * sqrt((num_units - 1) / num_units)))
 
 
 def holm(p: Mapping[Key, float]) -> dict[Key, float]:

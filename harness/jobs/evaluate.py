@@ -1,6 +1,6 @@
 """`evaluate` and `report`: figures of predictions that are there already; nothing is trained."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +61,7 @@ def evaluate(evaluated: Evaluated, *, out: Path, statistics: StatisticsPlan) -> 
             labels_sha256=test.labels_sha256,
             split=evaluated.images.name if evaluated.images else "all predicted images",
             split_sha256=test.sha256,
+            num_val_patients=_num_val_patients(parts.values()),
         ),
         foreign={name: found.sha256 for name, found in scores.items()},
     )
@@ -129,6 +130,12 @@ def _val_predictions(scores: ForeignScores, labels: Path, test: Predictions) -> 
             "too; thresholds must be tuned on other patients"
         )
     return val
+
+
+def _num_val_patients(parts: Iterable[Mapping[str, Predictions]]) -> int | None:
+    """On how many patients thresholds are tuned; None where that differs between the rows."""
+    patients = {frozenset(each["val"].patient_ids.tolist()) for each in parts if "val" in each}
+    return len(patients.pop()) if len(patients) == 1 else None
 
 
 def _looks(scores: Mapping[str, ForeignScores], test: Labelled) -> Iterator[Look]:

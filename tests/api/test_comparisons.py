@@ -77,7 +77,7 @@ def test_a_plan_or_searches_and_a_board_has_both(tmp_path):
 def test_predictions_from_elsewhere_are_evaluated(toy_store, tmp_path, monkeypatch):
     """A model that knows the labels is perfect; a row has the name that it was given."""
     monkeypatch.setattr(figures, "draw_figures", lambda results: {})  # they take seconds
-    table = toy_store.table.head(80)
+    table = toy_store.table.head(160)
     labels = pd.DataFrame({
         "Image Index": table["image"],
         "Finding Labels": [
@@ -92,14 +92,18 @@ def test_predictions_from_elsewhere_are_evaluated(toy_store, tmp_path, monkeypat
     })  # fmt: skip
     labels.to_csv(tmp_path / "Data_Entry_2017_v2020.csv", index=False)
     scores = table[["image", *FINDINGS]].astype(dict.fromkeys(FINDINGS, float))
-    scores.to_csv(tmp_path / "scores.csv", index=False)
+    scores.head(80).to_csv(tmp_path / "scores.csv", index=False)
+    val = table[~table["patient"].isin(table["patient"].head(80))]
+    scores.loc[val.index].to_csv(tmp_path / "val.csv", index=False)
     results = harness.evaluate(
         {"oracle": tmp_path / "scores.csv"},
+        val_predictions={"oracle": tmp_path / "val.csv"},
         labels=tmp_path / "Data_Entry_2017_v2020.csv",
         out=tmp_path / "out",
         resamples=200,
     )
     assert [row.label for row in results.rows] == ["oracle"]
     assert results.rows[0].figure("auroc").value == 1.0
+    assert results.caption.num_val_patients == val["patient"].nunique() > 5
     assert results.page.exists()
     assert harness.report(tmp_path / "out") == results

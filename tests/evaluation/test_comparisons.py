@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from math import erfc, isnan, nan, sqrt
+from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 from sklearn.datasets import load_breast_cancer
 
 from harness.evaluation.comparisons import delong, holm, paired_p, seed_se
@@ -31,9 +33,9 @@ def multinomial_counts(num_resamples: int, num_units: int) -> np.ndarray:
 
 
 def test_p_counted_by_hand() -> None:
-    # From 0.2 the four known ones are 0.1, 0.1, 0.4 and 0.05 away: one as far as 0 is.
-    difference_R = np.array([0.1, 0.3, nan, -0.2, 0.25])
-    assert paired_p(difference_R, observed=0.2) == 2 / 5
+    # From 0.2 the known ones are 0.1, 0.1, 0.4 and 0.05 away: one of four as far as 0 is.
+    difference_R = np.array([0.1, 0.3, -0.2, 0.25] * 3 + [nan])
+    assert paired_p(difference_R, observed=0.2) == 4 / 13
 
 
 def test_rounding_does_not_break_ties() -> None:
@@ -52,9 +54,44 @@ def test_p_is_never_zero_and_knows_no_direction() -> None:
     assert paired_p(-difference_R, observed=-0.3) == 1 / 1000
 
 
-@pytest.mark.parametrize(("known", "observed"), [([0.1, 0.2], nan), ([nan, nan], 0.1), ([], 0.1)])
-def test_p_of_nothing_is_nan(known: list[float], observed: float) -> None:
+@pytest.mark.parametrize(
+    ("known", "observed"),
+    [([0.1, 0.2], nan), ([nan, nan], 0.1), ([], 0.1), ([0.1] * 8 + [nan] * 2, 0.1)],
+)
+def test_p_of_nothing_or_of_too_little_is_nan(known: list[float], observed: float) -> None:
     assert isnan(paired_p(np.array(known), observed=observed))
+
+
+def test_a_single_patient_tells_no_models_apart() -> None:
+    # All its resamples are alike, and as far from 0 as can be.
+    assert isnan(paired_p(np.full(999, 0.3), observed=0.3, num_units=1))
+    assert isnan(paired_p(np.full(999, 0.3), observed=0.3, num_units=0))
+
+
+def test_p_of_few_patients_is_that_of_student() -> None:
+    difference_R = np.array([0.0] * 49 + [0.5] * 950)
+    assert paired_p(difference_R, observed=0.5) == 0.05
+    z = NormalDist().inv_cdf(0.975)
+    assert paired_p(difference_R, observed=0.5, num_units=5) == pytest.approx(
+        2 * student.sf(z / sqrt(5 / 4), df=4), rel=1e-6
+    )
+    assert paired_p(difference_R, observed=0.5, num_units=10_000) == pytest.approx(0.05, rel=0.01)
+    assert paired_p(np.zeros(999), observed=0.0, num_units=5) == 1.0
+
+
+def test_five_patients_do_not_often_tell_equal_models_apart() -> None:
+    difference_UE = np.random.default_rng(2).normal(size=(5, 2000))
+    resampled_RE = multinomial_counts(999, 5) @ difference_UE / 5
+    observed_E = difference_UE.mean(axis=0)
+    is_false_EK = np.array(
+        [
+            [paired_p(d_R, observed=o, num_units=num) < 0.05 for num in (None, 5)]
+            for d_R, o in zip(resampled_RE.T, observed_E, strict=True)
+        ]
+    )
+    plain, expanded = is_false_EK.mean(axis=0)
+    assert plain > 0.1
+    assert expanded < 0.065
 
 
 def test_p_without_a_difference_is_uniform() -> None:

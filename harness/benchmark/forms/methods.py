@@ -7,7 +7,7 @@ left out. The checklist of `claim` answers with the same sentences.
 from collections import Counter
 from collections.abc import Iterable
 
-from harness.benchmark.estimates import LEVEL, SIGNIFICANT_P
+from harness.benchmark.estimates import SIGNIFICANT_P
 from harness.benchmark.forms import latex, markdown
 from harness.benchmark.forms.localisation import about
 from harness.benchmark.forms.recipes import as_another, in_full, kept_metric
@@ -251,9 +251,9 @@ def subgroups(results: Results) -> str:
     if not attributes:
         return ""
     return (
-        f"Subgroups by {listed(attributes)} were compared with the rest on the same resamples; "
-        f"these gaps have {LEVEL:.0%}".replace("%", " %")
-        + " intervals that are not corrected for multiplicity."
+        f"Subgroups by {listed(attributes)} were compared with the rest on the same resamples, "
+        f"macro figures over the findings that both have; these gaps have {PERCENT} intervals that "
+        "are not corrected for multiplicity."
     )
 
 

@@ -24,10 +24,10 @@ from harness.benchmark.forms.localisation import localisation_tables
 from harness.benchmark.forms.reference import published_tables, reproduction_tables
 from harness.benchmark.forms.searches import budget_table, change_table, search_table
 from harness.benchmark.forms.subgroups import subgroup_tables
-from harness.benchmark.forms.tables import GAP, Table
+from harness.benchmark.forms.tables import Table
 from harness.benchmark.forms.wording import PERCENT, listed, plain, plural, short_hash
 from harness.benchmark.metric_info import METRIC_INFO
-from harness.benchmark.results import Results
+from harness.benchmark.results import Caption, Results
 
 SYNTHETIC = "SYNTHETIC DATA: these figures say nothing about X-rays."
 PARTIAL = "PARTIAL: final runs are missing or not scored."
@@ -101,7 +101,6 @@ def _facts(results: Results) -> Iterable[tuple[str, str]]:
     facts, resamples = results.caption, plural(results.num_resamples, "bootstrap resample")
     kind = "SYNTHETIC images" if facts.is_synthetic else "images"
     images, patients = _count(facts.num_images), f" of {_count(facts.num_patients)} patients"
-    rule = f"rule {facts.threshold_rule}, " if facts.threshold_rule else ""
     tuned_on = f"validation ({_count(facts.num_val_patients)} patients)"
     counts = facts.num_unknown_labels
     unknown = "; not known: " if counts else ""
@@ -115,15 +114,29 @@ def _facts(results: Results) -> Iterable[tuple[str, str]]:
         ("Test part", f"{facts.store_source}: {images} {kind}{patients}"),
         ("Split", f"{facts.split}, SHA-256 {short_hash(facts.split_sha256)}"),
         ("Labels", f"{facts.label_version}, SHA-256 {short_hash(facts.labels_sha256)}{unknown}"),
-        ("Thresholds", f"{rule}tuned on {tuned_on}, frozen before test"),
+        ("Thresholds", _thresholds(facts, tuned_on)),
         (
             "Uncertainty",
             f"{PERCENT} intervals and p values by {resamples} of test {results.unit}s{narrow}; "
             "p values Holm-adjusted",
         ),
-        ("Seeds", f"{', '.join(map(str, facts.seeds)) or GAP}, the same for every trained row"),
+        ("Seeds", _seeds(facts)),
         ("Code", f"{listed(facts.commits) or 'unknown'}{made_by}"),
     )
+
+
+def _thresholds(facts: Caption, tuned_on: str) -> str:
+    if facts.threshold_rule:
+        return f"rule {facts.threshold_rule}, tuned on {tuned_on}, frozen before test"
+    if facts.num_images is None:
+        return "none yet"
+    return "none: there are no predictions of validation to tune them on"
+
+
+def _seeds(facts: Caption) -> str:
+    if not facts.seeds:
+        return "none: no row was trained here"
+    return f"{', '.join(map(str, facts.seeds))}, the same for every trained row"
 
 
 def _count(number: int | None) -> str:

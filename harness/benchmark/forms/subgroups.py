@@ -11,6 +11,10 @@ from harness.benchmark.results import Results, Row
 
 GAP_METRICS: tuple[Metric, ...] = ("auroc", "sensitivity", "specificity")
 CHANCE = 0.05
+GROUP_NOTE = (
+    f"Macro means over the findings that the group has [{PERCENT} interval]. Groups that lack "
+    "different findings are compared by the gaps alone."
+)
 
 
 def subgroup_tables(results: Results) -> tuple[Table, ...]:
@@ -45,7 +49,7 @@ def _group_table(results: Results, metric: Metric, *, key: str, title: str, is_g
         title=f"{title}: gap between the group and the rest" if is_gap else f"{title} of the group",
         headers=("Attribute", "Group", "Images", "Patients", *(plain(row.label) for row in rows)),
         rows=lines,
-        notes=(_gap_note(metric) if is_gap else f"Macro means [{PERCENT} interval].",),
+        notes=(_gap_note(metric) if is_gap else GROUP_NOTE,),
         num_text=2,
     )
 
@@ -55,9 +59,9 @@ def _gap_note(metric: Metric) -> str:
     if metric != "auroc":
         name, at = name.lower(), " at the frozen thresholds"
     return (
-        f"Macro {name}{at} of the group minus that of the rest on the same resamples [{PERCENT} "
-        "interval]. Not corrected for multiplicity: where there is no gap, one interval in 20 "
-        "excludes 0 by chance."
+        f"Macro {name}{at} of the group minus that of the rest, over the findings that both have, "
+        f"on the same resamples [{PERCENT} interval]. Not corrected for multiplicity: where there "
+        "is no gap, one interval in 20 excludes 0 by chance."
     )
 
 

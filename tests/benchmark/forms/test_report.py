@@ -37,6 +37,13 @@ def test_what_is_not_known_is_said_to_be_unknown() -> None:
     assert "not known" in report.looks
 
 
+def test_nothing_is_said_to_be_tuned_or_trained_that_was_not() -> None:
+    facts = dict(report_of(SHAPES["bare"]()).facts)
+    assert facts["Thresholds"] == "none: there are no predictions of validation to tune them on"
+    assert facts["Seeds"] == "none: no row was trained here"
+    assert dict(report_of(SHAPES["not_begun"]()).facts)["Thresholds"] == "none yet"
+
+
 def test_labels_that_are_not_known_are_counted_by_part() -> None:
     facts = dict(report_of(partly_unknown()).facts)
     told = "not known: 1,234 in training, 5 in validation and 70 in test"
