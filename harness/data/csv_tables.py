@@ -1,5 +1,7 @@
 """What the readers of CSV tables beside images share: from cells to a `SourceTable`."""
 
+import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,20 +20,50 @@ TRUTH = {"1": True, "1.0": True, "0": False, "0.0": False}
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Every column of a CSV file as text, without blanks around it.
+    """Every column of a CSV file as text, without blanks around it; the index counts lines.
+
+    Lines without a word are left out, and so are commas at the end of lines: pandas would take the
+    first cell of a row that is longer than the header for an index.
 
     Raises:
-        HarnessError: There is no such file, or it is no table with rows.
+        HarnessError: There is no such file, it is no table with rows, two columns have one name, or
+            a row has more cells than there are columns.
     """
     try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
+        if "\0" in text:
+            raise ValueError("it is not a text file")
+        reader = csv.reader(io.StringIO(text))
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except FileNotFoundError:
         raise HarnessError(f"{path}: no such file") from None
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise HarnessError(f"{path}: not a table in CSV form ({first_line(error)})") from None
-    if rows.empty:
+    (first, header), *rows = [line for line in lines if any(line[1])] or [(1, [])]
+    if not rows:
         raise HarnessError(f"{path}: the table has no rows")
-    return rows.rename(columns=str.strip).map(str.strip)
+    while not header[-1]:
+        header.pop()
+    for place, name in enumerate(header):
+        if name in header[:place]:
+            raise HarnessError(f"{path}:{first}: two columns are named {name!r}")
+    return pd.DataFrame(
+        [_as_wide(cells, len(header), f"{path}:{line}") for line, cells in rows],
+        index=[line - 2 for line, _ in rows],
+        columns=header,
+        dtype=str,
+    )
+
+
+def _as_wide(cells: list[str], width: int, where: str) -> list[str]:
+    """A row with as many cells as the header; what it lacks is empty.
+
+    Raises:
+        HarnessError: It has more, and they are not empty.
+    """
+    if any(cells[width:]):
+        raise HarnessError(f"{where}: {len(cells)} cells, and the header names {width}")
+    return [*cells, *[""] * (width - len(cells))][:width]
 
 
 def column_of(rows: pd.DataFrame, name: str) -> pd.Series:

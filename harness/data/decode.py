@@ -26,6 +26,8 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
 ORIENTATION = 0x0112
 """The Exif tag that says how an image is to be turned."""
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+"""The tag of a TIFF that says what its 0 is, and that it is white (TIFF 6.0, section 4)."""
 
 BROKEN_FILE = (OSError, ValueError, SyntaxError, EOFError, TypeError, ArithmeticError, LookupError,
                struct.error, zlib.error, Image.DecompressionBombError)  # fmt: skip
@@ -48,7 +50,7 @@ def gray_pixels(data: bytes) -> NDArray[np.uint8]:
 
     Colours become their luminance (ITU-R 601-2, Pillow's own), an alpha channel is left out, and
     16-bit gray is divided by 257, which maps 65535 to 255. An image that says that it lies on its
-    side (Exif) is turned upright.
+    side (Exif) is turned upright, and a TIFF that says that its 0 is white is inverted.
 
     Raises:
         OSError, ValueError and others of `BROKEN_FILE`: As `decode_gray`.
@@ -111,8 +113,16 @@ def _with_pillow(data: bytes) -> Image.Image:
             raise ValueError(
                 f"{width_px} x {height_px} pixels, more than the {MAX_PIXELS} that are decoded"
             )
+        is_negative = _is_negative(image)
         image.load()  # which turns a TIFF by itself, and takes the tag away
-        return to_gray(ImageOps.exif_transpose(image) if _is_turned(image) else image)
+        gray = to_gray(ImageOps.exif_transpose(image) if _is_turned(image) else image)
+        return ImageOps.invert(gray) if is_negative else gray
+
+
+def _is_negative(image: Image.Image) -> bool:
+    """True for a TIFF of 16-bit gray whose 0 is white, as of film; Pillow inverts 8 bits alone."""
+    tags = getattr(image, "tag_v2", {})
+    return image.mode.startswith("I") and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
 
 
 def _is_turned(image: Image.Image) -> bool:

@@ -56,6 +56,18 @@ def test_16_bits_are_divided_by_257():
     assert decoded[0, 0] == 255
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize(("photometric", "expected"), [(0, 255 - GRAY), (1, GRAY)])
+def test_a_tiff_of_16_bits_whose_0_is_white_is_inverted(photometric, expected, compression):
+    """Photometric interpretation 0, WhiteIsZero: film, as it lets light through."""
+    stream = io.BytesIO()
+    Image.fromarray(GRAY.astype(np.uint16) * 257).save(
+        stream, "TIFF", tiffinfo={262: photometric}, compression=compression
+    )
+    stream.seek(0)
+    assert np.array_equal(decode_gray(stream, 40), expected)
+
+
 def test_a_bitmap_is_black_and_white():
     image = Image.fromarray(GRAY > 127)
     assert image.mode == "1"

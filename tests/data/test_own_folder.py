@@ -60,7 +60,7 @@ def test_without_patients_each_image_stands_for_one(folder):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", r"not a table in CSV form"),
+        ("", r"the table has no rows"),
         ("image,patient,Mass\n", r"the table has no rows"),
         ("file,patient,Mass\na.png,1,1\n", r"csv:1: the table has no column 'image'"),
         (GOOD.replace("2,0", "2,yes"), r"csv:3: 'yes' in the column 'Mass'; known: 1, 1\.0, 0"),
