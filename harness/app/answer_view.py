@@ -77,8 +77,8 @@ def _show_summary(asked: Sequence[Asked]) -> None:
 
 
 def _heat(subject: Subject, asked: Asked, finding: str) -> Heat | None:
-    """A model's map; None where it does not know the finding."""
-    if finding not in asked.model.findings:
+    """A model's map; None where it does not know the finding, or has no maps."""
+    if finding not in asked.model.findings or not asked.model.has_maps:
         return None
     key = (asked.source, subject.key, finding)
     return kept(
@@ -121,13 +121,19 @@ def _show_pictures(
         with place:
             name = readable(view.finding) + (f" by {each.label}" if len(asked) > 1 else "")
             if heat is None:
-                st.info(plain.markdown(f"{each.label} does not know {readable(view.finding)}."))
+                st.info(plain.markdown(_why_no_map(each, view.finding)))
             else:
                 chosen = [box for box in boxes if box.finding == view.finding]
                 picture = with_boxes(
                     with_heat(pixel_HW, heat, view.opacity), chosen, chosen=view.finding
                 )
                 _show_map(picture, heat, name, each, view.finding)
+
+
+def _why_no_map(asked: Asked, finding: str) -> str:
+    if finding not in asked.model.findings:
+        return f"{asked.label} does not know {readable(finding)}."
+    return f"{asked.label} cannot show where it looks: its network has no layer to make a map of."
 
 
 def _show_map(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.app.findings_chart import FindingRow, rows_of
 from harness.bundle.classifier import Classifier
+from harness.core.errors import HarnessError
 from harness.core.recipe import Recipe
 from harness.data.radiograph import Radiograph
 from harness.explain.cam import grad_cam
@@ -24,7 +25,11 @@ WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
 
 
 class Model:
-    """A bundle that answers."""
+    """A bundle that answers.
+
+    Attributes:
+        has_maps: False where none of its network's layers can be made a map of.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Load it and let it answer once, so that the first user waits no longer than others.
@@ -36,7 +41,11 @@ class Model:
         side = self._classifier.bundle.size_px
         gray = Radiograph(pixel_HW=np.full((side, side), 127, dtype=np.uint8), kind="gray")
         self.rows(gray)
-        self.heat(gray, self.findings[0])
+        try:
+            self.heat(gray, self.findings[0])
+            self.has_maps = True
+        except HarnessError:  # its answers are worth as much without
+            self.has_maps = False
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -67,7 +76,11 @@ class Model:
         )
 
     def heat(self, radiograph: Radiograph, finding: str) -> NDArray[np.float32]:
-        """Where the network looks for `finding`: Grad-CAM of the whole square, in [0, 1]."""
+        """Where the network looks for `finding`: Grad-CAM of the whole square, in [0, 1].
+
+        Raises:
+            HarnessError: It has no maps.
+        """
         index = self.findings.index(finding)
         classifier = self._classifier
         return _ask(

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from harness.core.errors import HarnessError
 from harness.core.recipe import DataRecipe, Recipe
 from harness.data.augment import eval_cut
 from harness.explain.layers import Axis, CamLayer, as_map, cam_layer
@@ -95,6 +96,9 @@ def cells(
 
     Args:
         image_B1PP: float32 in [0, 1], as the network is shown it.
+
+    Raises:
+        HarnessError: The scores do not rest on the layer, or its output has no rows and columns.
     """
     device = image_B1PP.device
     with (
@@ -106,7 +110,11 @@ def cells(
         logit_BL, activation = _logits_from(network, image_B1PP, layer)
         chosen_B1 = torch.as_tensor(list(finding_B), device=device)[:, None]
         # In evaluation an image's logits depend on no other image, so one sum has all gradients.
-        (gradient,) = torch.autograd.grad(logit_BL.gather(1, chosen_B1).sum(), activation)
+        (gradient,) = torch.autograd.grad(
+            logit_BL.gather(1, chosen_B1).sum(), activation, allow_unused=True
+        )
+    if gradient is None:
+        raise HarnessError(_has_no_say(layer))
     activation_BCGK = as_map(activation.detach(), network.backbone, layer.name).float()
     weight_BC11 = as_map(gradient, network.backbone, layer.name).float().mean((2, 3), keepdim=True)
     return (weight_BC11 * activation_BCGK).sum(dim=1).relu().cpu()
@@ -116,13 +124,17 @@ def _logits_from(network: nn.Module, image_B1PP: Tensor, layer: CamLayer) -> tup
     """Logits as a function of the layer's activation alone, and that activation.
 
     Nothing before the layer is recorded: an image costs little more than its scores.
+
+    Raises:
+        HarnessError: The network does not use the layer, or what it gives is no tensor.
     """
     seen: list[Tensor] = []
     own_thread = threading.get_ident()
 
-    def cut(module: nn.Module, inputs: object, output: Tensor) -> Tensor | None:
+    def cut(module: nn.Module, inputs: object, output: object) -> Tensor | None:
         del module, inputs
-        if threading.get_ident() != own_thread:  # another user of the same network
+        is_ours = threading.get_ident() == own_thread  # not another user of the same network
+        if not is_ours or not isinstance(output, Tensor):
             return None
         torch.set_grad_enabled(True)  # until the `no_grad` below ends
         seen.append(output.detach().requires_grad_())
@@ -134,7 +146,13 @@ def _logits_from(network: nn.Module, image_B1PP: Tensor, layer: CamLayer) -> tup
             logit_BL: Tensor = network(image_B1PP)
     finally:
         handle.remove()
+    if not seen:
+        raise HarnessError(_has_no_say(layer))
     return logit_BL, seen[-1]
+
+
+def _has_no_say(layer: CamLayer) -> str:
+    return f"--layer {layer.name}: no tensor that it gives has a say in the scores; name another"
 
 
 @contextmanager

@@ -5,11 +5,13 @@ import pytest
 
 from harness.app import models
 from harness.app.batch import MAX_FILES
+from harness.app.settings import ModelChoice
 from harness.app.sidebar import NOTICE
 from harness.bundle.classifier import Classifier
 from harness.core.findings import FINDINGS
 from harness.data.phantom.make import make_phantom
 from harness.data.radiograph import read_radiograph
+from tests.app.made_bundle import make_bundle
 from tests.app.malformed import good
 from tests.data.dicom_files import SECRET, dicom, ramp
 
@@ -128,6 +130,15 @@ def test_a_finding_that_one_of_two_models_does_not_know_is_told(page):
     assert "own does not know Hernia" in shown.info[0].value.replace("\\", "")
     _box(shown, ASKED).set_value("Own_Finding").run()
     assert "first does not know Own Finding" in shown.info[0].value.replace("\\", "")
+
+
+def test_a_network_without_maps_answers_all_the_same(page, tmp_path):
+    bundle = make_bundle(tmp_path / "levit", network="levit_128s", size_px=224, input_px=224)
+    shown = page(models=(ModelChoice(label="levit", source=str(bundle)),))
+    _is_well(shown)
+    assert "levit cannot show where it looks" in shown.info[0].value.replace("\\", "")
+    assert len(_captions(shown)) == 1
+    assert any('role="list"' in each.value for each in shown.html)
 
 
 def test_another_model_answers(page):

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
+from harness.core.errors import HarnessError
 from harness.core.recipe import DataRecipe, ModelRecipe, Recipe
 from harness.data.augment import eval_cut
 from harness.explain.cam import cells, grad_cam, grad_cams, whole_image
@@ -182,6 +183,30 @@ def test_where_nothing_speaks_for_a_finding_the_map_is_0() -> None:
     found = grad_cams(network, square, [1], recipe_of(DataRecipe(resize_px=64, input_px=64)))
     assert found.heat_BHW.max() == 0
     assert found.peaks == (None,)
+
+
+class Idle(Linear):
+    """With a layer that is not called, one that is called for nothing, and one of two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.idle, self.vain, self.both = (
+            nn.Identity(),
+            nn.Identity(),
+            nn.MaxPool2d(2, 2, 0, 1, True),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        self.vain(self.features(image))
+        return super().forward(self.both(image)[0])
+
+
+@pytest.mark.parametrize("layer", ["idle", "vain", "both"])
+def test_a_layer_that_has_no_say_is_told(layer: str) -> None:
+    network = Network(Idle(), weights_note="").eval()
+    image = torch.rand(2, 1, 6, 6)
+    with pytest.raises(HarnessError, match=f"--layer {layer}: no tensor that it gives has a say"):
+        cells(network, image, [0, 1], layer=cam_layer(network.backbone, layer))
 
 
 def test_two_threads_may_share_a_network(densenet: Network) -> None:
