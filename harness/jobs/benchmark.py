@@ -180,7 +180,6 @@ def _write_comparison(
     write_cases(cases_of(images, split), folder)
     for name, parts in foreign.items():
         write_foreign(folder, name, parts)
-    comparison.write(folder)
     record_looks(
         folder.parent,
         [
@@ -190,6 +189,7 @@ def _write_comparison(
             for name, found in scores.items()
         ],
     )
+    comparison.write(folder)  # the last: where it stands, all of this is done
 
 
 def _joined(scores: ForeignScores, images: ImageStore, split: Split) -> dict[str, Predictions]:

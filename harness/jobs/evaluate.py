@@ -65,11 +65,11 @@ def evaluate(evaluated: Evaluated, *, out: Path, statistics: StatisticsPlan) -> 
         ),
         foreign={name: found.sha256 for name, found in scores.items()},
     )
-    comparison.write(out)
+    record_looks(out, _looks(scores, test))
     write_cases(Cases.of_table(test.table), out)
     for name, predictions in parts.items():
         write_foreign(out, name, predictions)
-    record_looks(out, _looks(scores, test))
+    comparison.write(out)
     return report(out)
 
 
