@@ -251,6 +251,12 @@ def test_chance_of_precision_is_the_prevalence():
     assert list(chance) == [RESULTS.num_positives["Mass"] / RESULTS.caption.num_images] * 2
 
 
+def test_chance_of_precision_is_over_the_labels_that_are_known():
+    axes = panels(FIGURES["pr"](changed(RESULTS, num_unknown={"Mass": 200})))["Mass"]
+    share = RESULTS.num_positives["Mass"] / (RESULTS.caption.num_images - 200)
+    assert list(axes.lines[-1].get_ydata()) == [share] * 2
+
+
 def test_reliability_is_drawn_before_and_after_and_says_by_how_much():
     figure = FIGURES["reliability"](RESULTS)
     row = RESULTS.rows[0]

@@ -70,13 +70,19 @@ def _draw_curve(axes: Axes, curves: Curves | None, look: dict[str, Any], *, is_r
 
 
 def _draw_chance(axes: Axes, results: Results, scope: str, *, is_roc: bool) -> None:
-    num_images = results.caption.num_images
     if is_roc:
         axes.plot((0, 1), (0, 1), **REFERENCE)
-    elif num_images:
-        known = [n for n in results.num_positives.values() if n]
-        num = np.mean(known) if scope == MACRO and known else results.num_positives.get(scope, 0)
-        axes.axhline(float(num) / num_images, **REFERENCE)
+        return
+    scopes = results.findings if scope == MACRO else (scope,)
+    shares = [share for finding in scopes if 0 < (share := _prevalence(results, finding)) < 1]
+    if shares:
+        axes.axhline(float(np.mean(shares)), **REFERENCE)
+
+
+def _prevalence(results: Results, finding: str) -> float:
+    """Share of positives among the test images whose label is known; 0 where none is."""
+    num_known = (results.caption.num_images or 0) - results.num_unknown.get(finding, 0)
+    return results.num_positives.get(finding, 0) / max(num_known, 1)
 
 
 def _frame(axes: Axes, *, x: str, y: str) -> None:
