@@ -16,6 +16,8 @@ from harness.data.radiograph import read_radiograph
 NUM_AT_ONCE = 32
 HEAD = ("image", "finding", "score", "score_threshold", "probability", "flag")
 """Of a CSV file of answers."""
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""With which a cell begins that a spreadsheet computes."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,17 @@ def predict(
 
 
 def write_answers(path: Path, answered: Answered) -> None:
-    """Write a CSV file with a row for each image and finding."""
+    """Write a CSV file with a row for each image and finding.
+
+    No spreadsheet takes the name of a file for a formula, and any name can be written.
+    """
     bundle = answered.classifier.bundle
 
     def rows() -> Iterable[Sequence[object]]:
         for file, answer in answered.answers.items():
             for column, finding in enumerate(bundle.findings):
                 yield (
-                    file,
+                    _no_formula(str(file)),
                     *cells(
                         finding,
                         score=answer.score_L[column],
@@ -66,10 +71,16 @@ def write_answers(path: Path, answered: Answered) -> None:
                 )
 
     def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8") as stream:
+        # Names of files may be no UTF-8, and a table must not be lost for one.
+        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream:
             csv.writer(stream).writerows([HEAD, *rows()])
 
     write_atomic(path, write)
+
+
+def _no_formula(file: str) -> str:
+    """A path to the same file that begins as no formula does."""
+    return f"./{file}" if file.startswith(FORMULA_SIGNS) else file
 
 
 def cells(

@@ -5,6 +5,7 @@ Reads and checks; what a mistake is, it says with file and line. Opens no images
 
 import csv
 import warnings
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +187,8 @@ def read_boxes(path: Path) -> pd.DataFrame:
     """The radiologists' boxes as the columns of `ImageStore.boxes`.
 
     Raises:
-        HarnessError: The header is another one, a finding is unknown or a number is none.
+        HarnessError: The header is another one, a finding is unknown, a number is none, or a box
+            has no width or height.
     """
     with path.open(encoding="utf-8-sig", newline="") as stream:
         lines = [[cell.strip() for cell in line] for line in csv.reader(stream)]
@@ -205,6 +207,8 @@ def _read_box(line: list[str], where: str) -> tuple[str, str, float, float, floa
     finding = SPELLINGS.get(name, name)
     if finding not in FINDINGS:
         raise HarnessError(f"{where}: unknown finding {name!r}{did_you_mean(name, FINDINGS)}")
+    if not all(map(isfinite, numbers)) or min(numbers[2:]) <= 0:
+        raise HarnessError(f"{where}: not a box, which has a place, a width and a height: {line}")
     return (image, finding, *numbers)
 
 

@@ -1,4 +1,7 @@
 import csv
+import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,3 +63,17 @@ def test_the_table_has_a_row_for_each_image_and_finding(images, classifier, tmp_
         assert row["flag"] == str(int(answer.is_flagged_L[column]))
         threshold = classifier.bundle.thresholds[row["finding"]]
         assert row["score_threshold"] == ("" if threshold is None else f"{threshold:.7g}")
+
+
+def test_no_name_of_a_file_is_a_formula_or_costs_the_table(
+    images, classifier, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    names = [Path(name) for name in ("=cmd|'calc'!A1.png", "-1.png", os.fsdecode(b"\xff.png"))]
+    for name in names:
+        shutil.copyfile(images / "a.png", name)
+    write_answers(tmp_path / "answers.csv", predict(classifier, names))
+    with (tmp_path / "answers.csv").open(encoding="utf-8") as stream:
+        written = list(dict.fromkeys(row["image"] for row in csv.DictReader(stream)))
+    assert written == ["./=cmd|'calc'!A1.png", "./-1.png", r"\udcff.png"]
+    assert all(Path(name).is_file() for name in written[:2])

@@ -235,6 +235,8 @@ TABLE, TRAIN_VAL, TEST, BOXES = (
         (BOXES, "Bbox [x", "Box [x", [f"{BOXES}:1", "header"]),
         (BOXES, ",Mass,", ",Mas,", [f"{BOXES}:2", "'Mas'", "mean 'Mass'"]),
         (BOXES, "200,30", "wide,30", [f"{BOXES}:2", "4 numbers"]),
+        (BOXES, "200,30,40", "200,-30,40", [f"{BOXES}:2", "not a box"]),
+        (BOXES, "200,30,40", "nan,30,40", [f"{BOXES}:2", "not a box"]),
     ],
 )
 def test_a_mistake_in_a_file_is_named_with_its_place(release, tmp_path, file, old, new, told):
