@@ -7,11 +7,14 @@ import typer
 
 from harness.cli.options import Out, Seed
 from harness.console import print_table, progress_bar, say_store
+from harness.core.errors import HarnessError
+from harness.core.files import write_atomic
 from harness.data.readers import READERS, Reader
 
 Root = Annotated[Path, typer.Option("--root", help="Folder of the tables and the images.")]
 Size = Annotated[int, typer.Option(min=16, help="Side of the stored images, in pixels.")]
 MaxBad = Annotated[int, typer.Option(min=0, help="Unreadable images that are borne.")]
+SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 AllowHttp = Annotated[
     bool, typer.Option("--allow-http", help="Take plain http from another machine.")
 ]
@@ -190,6 +193,8 @@ def show(
 
     Example: harness data show phantom-256
     """
+    if sheet and sheet.suffix.lower() not in SHEET_SUFFIXES:
+        raise HarnessError(f"--sheet {sheet}: its name must end in {', '.join(SHEET_SUFFIXES)}")
     from harness.data.contact_sheet import contact_sheet, summary_table
     from harness.data.splits import make_split, usual_split
     from harness.data.store import ImageStore
@@ -203,7 +208,7 @@ def show(
         print("the source names no patients: whether one is in two parts cannot be told")
     print(f"split {made.name} {made.sha256[:12]}")
     path = sheet.resolve() if sheet else images.path / "contact_sheet.png"
-    contact_sheet(images).save(path)
+    write_atomic(path, contact_sheet(images).save)
     print(f"wrote {path}")
     setting = "" if usual == "official" else f" --set data.split={usual}"
     search = f"harness search NAME --data {images.path} --trials 60{setting}"

@@ -61,6 +61,17 @@ def test_show_names_the_split_by_its_hash(harness, alone, toy_store, tmp_path):
     assert f"split official {split.sha256[:12]}" in out
 
 
+def test_a_sheet_of_no_known_kind_is_refused_before_anything_is_drawn(
+    harness, alone, toy_store, tmp_path
+):
+    code, out, err = harness("data", "show", toy_store.path, "--sheet", tmp_path / "sheet.txt")
+    assert (code, out) == (2, "")
+    assert "sheet.txt: its name must end in .png" in err
+    code, _, _ = harness("data", "show", toy_store.path, "--sheet", tmp_path / "new" / "sheet.JPG")
+    assert code == 0
+    assert Image.open(tmp_path / "new" / "sheet.JPG").format == "JPEG"
+
+
 def test_chestmnist_says_that_its_split_is_not_the_official(harness, alone, tmp_path, monkeypatch):
     pack = {
         f"{part}_{what}": np.zeros((num, *shape), np.uint8)
