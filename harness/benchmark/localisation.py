@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.benchmark.entries import Entry
-from harness.benchmark.estimates import LEVEL, MACRO, Estimate, Localisation, Scope
+from harness.benchmark.estimates import MACRO, Estimate, Localisation, Scope
 from harness.benchmark.plan import StatisticsPlan
-from harness.benchmark.sampling import Sample
+from harness.benchmark.sampling import Sample, exact_interval
 from harness.core.seeds import derive_seed
 from harness.evaluation.intervals import resampled_macro
 from harness.evaluation.metrics import FloatArray, ratio
@@ -125,8 +125,7 @@ def _estimate(sample: Sample, scope: Scope) -> Estimate:
         return found
     if scope == MACRO or not sample.num_units:
         return found.model_copy(update={"low": None, "high": None})
-    unseen = 1 - ((1 - LEVEL) / 2) ** (1 / sample.num_units)
-    low, high = (0.0, unseen) if found.value == 0 else (1 - unseen, 1.0)
+    low, high = exact_interval(found.value, sample.num_units)
     return found.model_copy(update={"low": low, "high": high})
 
 

@@ -9,20 +9,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.benchmark.entries import Scored
-from harness.benchmark.estimates import MACRO, Estimate, Metric, Scope
+from harness.benchmark.estimates import LEVEL, MACRO, Estimate, Metric, Scope
 from harness.evaluation.intervals import (
+    Interval,
     centred,
     interval,
-    limiting_units,
     resampled_macro,
     resampled_metrics,
     standard_error,
+    units_of_classes,
 )
 from harness.evaluation.metrics import FloatArray, mean_known
 from harness.evaluation.resampling import Resamples
 
 SPANS: dict[Metric, tuple[float, float]] = {"mcc": (-1.0, 1.0)}
 """The values that a metric can have; 0 to 1 where none are named."""
+
+PROPORTIONS = ("sensitivity", "specificity")
+"""Metrics that count parts of so many patients."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +36,9 @@ class Sample:
     Attributes:
         value_S: Of each training seed, on the test part as it is.
         mean_R: Mean over the seeds, in each resample.
-        num_units: Units that carry it: of a finding its `limiting_units`, of a mean over findings
-            all that are drawn. None where nothing is to be expanded.
+        num_units: Units that carry it: of a finding those of its rarer class, or of the class that
+            a proportion counts; of a mean over findings all that are drawn. None where nothing is
+            to be expanded.
         span: The values that it can have at all.
     """
 
@@ -74,11 +79,36 @@ Samples = Mapping[Scope, Mapping[Metric, Sample]]
 
 
 def estimates(samples: Samples) -> dict[Scope, dict[Metric, Estimate]]:
-    """Each figure with its interval, in the order of the samples."""
+    """Each figure with its interval, in the order of the samples.
+
+    Where no resample differs from another, as where all of three patients were found, an interval
+    of no width would be far too sure: a proportion has its exact one, another figure none.
+    """
     return {
-        scope: {metric: one.estimate for metric, one in found.items()}
+        scope: {metric: _estimate(one, scope, metric) for metric, one in found.items()}
         for scope, found in samples.items()
     }
+
+
+def _estimate(sample: Sample, scope: Scope, metric: Metric) -> Estimate:
+    found = sample.estimate
+    if found.low is None or found.low != found.high:
+        return found
+    low, high = None, None
+    if metric in PROPORTIONS and scope != MACRO and sample.num_units:
+        low, high = exact_interval(found.value, sample.num_units)
+    return found.model_copy(update={"low": low, "high": high})
+
+
+def exact_interval(value: float, num_units: int) -> Interval:
+    """The interval of Clopper & Pearson 1934 of none (0) or all (1) of so many units.
+
+    (None, None) for any other value.
+    """
+    if value not in (0.0, 1.0):
+        return None, None
+    unseen = 1 - ((1 - LEVEL) / 2) ** (1 / num_units)
+    return (0.0, unseen) if value == 0 else (1 - unseen, 1.0)
 
 
 def sample(
@@ -96,13 +126,15 @@ def sample(
     findings, has_classes_L = test.findings, test.has_both_classes_L
     values = [_resampled(each, resamples.whole, metrics) for each in scored]
     resampled = [_resampled(each, resamples, metrics) for each in scored]
-    num_units_L = limiting_units(test.label_NL, resamples, test.is_known_NL)
+    positive_L, negative_L = units_of_classes(test.label_NL, resamples, test.is_known_NL)
+    units_of = {"sensitivity": positive_L, "specificity": negative_L}
     num_units = len(np.unique(resamples.unit_N))
     figures: dict[Scope, dict[Metric, Sample]] = {MACRO: {}, **{name: {} for name in findings}}
     for metric in metrics:
         value_SL = np.array([value[metric][0] for value in values])
         mean_RL = np.mean([each[metric] for each in resampled], axis=0)
         span = SPANS.get(metric, (0.0, 1.0))
+        num_units_L = units_of.get(metric, np.minimum(positive_L, negative_L))
         has_figure_L = has_classes_L & ~np.isnan(value_SL).any(axis=0)
         if not has_figure_L.any():
             continue

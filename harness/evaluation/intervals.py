@@ -133,22 +133,31 @@ def interval(value_R: FloatArray, *, level: float = 0.95, num_units: int | None 
 def limiting_units(
     label_NL: BoolArray, resamples: Resamples, is_known_NL: BoolArray | None = None
 ) -> IntArray:
-    """How many units carry the figures of each finding.
+    """How many units carry the figures of each finding that need both classes.
 
-    Those with a positive image, or those with a negative one where these are fewer. Images whose
-    label `is_known_NL` calls unknown are neither.
+    Those with a positive image, or those with a negative one where these are fewer.
     """
+    return np.minimum(*units_of_classes(label_NL, resamples, is_known_NL))
+
+
+def units_of_classes(
+    label_NL: BoolArray, resamples: Resamples, is_known_NL: BoolArray | None = None
+) -> tuple[IntArray, IntArray]:
+    """How many units have a positive image of each finding, and how many a negative one.
+
+    Images whose label `is_known_NL` calls unknown are neither.
+    """
+    is_known_NL = all_known(label_NL, is_known_NL)
 
     def num_with(is_counted_N: BoolArray) -> int:
         return len(np.unique(resamples.unit_N[is_counted_N]))
 
-    columns = zip(label_NL.T, all_known(label_NL, is_known_NL).T, strict=True)
-    return np.array(
-        [
-            min(num_with(label_N & is_known_N), num_with(~label_N & is_known_N))
-            for label_N, is_known_N in columns
-        ]
+    classes = (label_NL & is_known_NL, ~label_NL & is_known_NL)
+    positive_L, negative_L = (
+        np.array([num_with(is_counted_N) for is_counted_N in is_counted_NL.T], dtype=np.int64)
+        for is_counted_NL in classes
     )
+    return positive_L, negative_L
 
 
 def centred(value_R: FloatArray, observed: float) -> FloatArray:

@@ -3,7 +3,8 @@ import pytest
 
 from harness.benchmark.entries import Scored
 from harness.benchmark.estimates import MACRO
-from harness.benchmark.sampling import macro_over, sample
+from harness.benchmark.sampling import estimates, macro_over, sample
+from harness.core.predictions import Predictions
 from harness.evaluation.resampling import Resamples
 from tests.benchmark.conftest import make_predictions
 
@@ -36,3 +37,32 @@ def test_macro_over_all_findings_is_macro() -> None:
     assert two.value == pytest.approx(
         (found["Mass"]["auroc"].value + found["Edema"]["auroc"].value) / 2
     )
+
+
+def all_found(num_positives: int) -> Scored:
+    """100 patients of one image; each of the first has a finding that is seen, and no other."""
+    label_NL = np.arange(100)[:, None] < num_positives
+    images = np.array([f"{image:03}" for image in range(100)])
+    test = Predictions(
+        score_NL=np.where(label_NL, 0.9, 0.1).astype(np.float32),
+        label_NL=label_NL,
+        is_known_NL=np.ones_like(label_NL),
+        image_ids=images,
+        patient_ids=images,
+        findings=("Mass",),
+    )
+    return Scored(test, thresholds={"Mass": 0.5})
+
+
+def test_all_of_a_few_is_not_surely_all() -> None:
+    """Of four and of 96: Clopper & Pearson's bounds are 0.025 to the power of 1/4 and 1/96."""
+    scored = all_found(4)
+    resamples = Resamples.draw(scored.test.patient_ids, num=400, seed=0)
+    metrics = ("auroc", "sensitivity", "specificity", "f1")
+    found = estimates(sample([scored], resamples, metrics=metrics))
+    assert {name: one.value for name, one in found["Mass"].items()} == dict.fromkeys(metrics, 1.0)
+    for name, low in (("sensitivity", 0.3976), ("specificity", 0.9623)):
+        mass = found["Mass"][name]
+        assert (mass.low, mass.high) == (pytest.approx(low, abs=1e-4), 1.0)
+    for one in (found["Mass"]["auroc"], found["Mass"]["f1"], *found[MACRO].values()):
+        assert (one.low, one.high) == (None, None)
