@@ -205,8 +205,9 @@ def _line(path: Path, number: int, fields: Mapping[str, str]) -> Line:
     told.pop("sd", None)  # follows from the seeds
     try:
         if about.get("part") == "difference":
-            about_figure = told | {"low": told.get("low"), "high": told.get("high")}
-            figure: Figure = Difference.model_validate(about_figure | {"to": about.pop("to", "")})
+            unknown: dict[str, object] = dict.fromkeys(("low", "high", "p", "p_holm"))
+            about_figure = unknown | told | {"to": about.pop("to", "")}
+            figure: Figure = Difference.model_validate(about_figure)
         else:
             seeds = tuple(known.get("seeds", "").split())
             figure = Estimate.model_validate(told | {"seeds": seeds})

@@ -17,6 +17,14 @@ def test_every_estimate_comes_back_exactly(shape: Results, tmp_path: Path) -> No
     assert read_csv(path) == tuple(lines_of(shape))
 
 
+def test_a_difference_without_a_p_comes_back(results: Results, tmp_path: Path) -> None:
+    lone = Difference(to="best", value=0.1, low=None, high=None, p=None, p_holm=None)
+    row = changed(results.rows[0], differences={"macro": {"auroc": lone}})
+    path = tmp_path / "table.csv"
+    path.write_text(as_csv(changed(results, rows=(row,))), encoding="utf-8")
+    assert [line.figure for line in read_csv(path) if line.part == "difference"] == [lone]
+
+
 def test_every_figure_has_a_line(results: Results) -> None:
     lines = [*lines_of(results)]
     row = results.rows[0]
