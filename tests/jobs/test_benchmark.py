@@ -43,9 +43,10 @@ def test_looks_are_recorded_before_the_comparison_stands(toy_store, tmp_path, mo
     def is_held(*_: object) -> None:
         raise HarnessError("in use")
 
-    with monkeypatch.context() as patch, pytest.raises(HarnessError, match="in use"):
+    with monkeypatch.context() as patch:
         patch.setattr("harness.jobs.benchmark.record_looks", is_held)
-        write()
+        with pytest.raises(HarnessError, match="in use"):
+            write()
     write()
     assert [look.run for look in read_looks(tmp_path)] == ["theirs"]
     assert (folder / COMPARISON_FILE).exists()
