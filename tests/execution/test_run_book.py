@@ -194,3 +194,15 @@ def test_an_order_that_no_worker_has_begun_is_put_aside_and_not_begun_any_more(b
     assert was_closed(order, run.directory.path)
     assert book.source.heard == []
     assert not was_closed(order_of(run, book.machine, None), run.directory.path)  # the next call's
+
+
+def test_an_order_that_is_cancelled_before_a_worker_has_begun_it_is_not_begun(book, run):
+    order = book.take("a")
+    book.start("a")
+    book.source.ending = Status(outcome=Outcome.CANCELLED, message="harness cancel")
+    assert book.to_end_now() == ["a"]
+    book.end("a")
+    assert run.directory.status == book.source.ending
+    assert was_closed(order, run.directory.path)
+    run.directory.set_status(Status(outcome=Outcome.QUEUED, message="retry"))
+    assert not was_closed(order_of(run, book.machine, None), run.directory.path)
