@@ -6,7 +6,7 @@ Rich is imported when something is drawn: it would be half of the time of `harne
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.core.progress import progress_console
 
@@ -28,12 +28,15 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     print("\n".join(table_lines(headers, rows)))
 
 
-def table_lines(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    """The lines of a plain table, as wide as the terminal."""
+def table_lines(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], *, is_text: bool = False
+) -> list[str]:
+    """The lines of a table, as wide as the terminal; with `is_text` they are no more than text."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False, highlight=False, emoji=False)
+    colors: Literal["auto"] | None = None if is_text else "auto"
+    console = Console(markup=False, highlight=False, emoji=False, color_system=colors)
     if not console.is_terminal:
         console.width = WIDTH_WHEN_PIPED
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
@@ -154,8 +157,8 @@ def say_status(standing: "Standing") -> None:
         print(f"next: harness benchmark --search {plan.name}")
 
 
-def status_lines(standing: "Standing") -> list[str]:
-    """How a search stands."""
+def status_lines(standing: "Standing", *, is_text: bool = False) -> list[str]:
+    """How a search stands; `is_text` as of `table_lines`."""
     plan = standing.plan
     parts = [f"{count} {outcome}" for outcome, count in standing.counts.items()]
     driver = f"driven by {standing.driver}" if standing.driver else "not running"
@@ -175,7 +178,8 @@ def status_lines(standing: "Standing") -> list[str]:
             ]
             for trial in standing.running
         ]
-        lines += table_lines(["running", "epoch", "val AUROC", "changed against the default"], rows)
+        headers = ["running", "epoch", "val AUROC", "changed against the default"]
+        lines += table_lines(headers, rows, is_text=is_text)
     if (best := standing.best) is not None:
         lines.append(f"best so far: val AUROC {best.score:.4f}  {plan.name}/{best.name}")
     for trial in standing.failed[:NUM_FAILURES]:

@@ -54,7 +54,7 @@ class Standing(standing.Standing):
         """The lines of `harness status`."""
         from harness.console import status_lines
 
-        return "\n".join(status_lines(self))
+        return "\n".join(status_lines(self, is_text=True))
 
 
 @called
@@ -95,8 +95,8 @@ def cancel(name: AnySearch, *, results: AnyPath | None = None) -> list[str]:
         name: Of the search, or its board.
 
     Returns:
-        The trials that had not ended. Where the search is running they are cancelled within their
-        next step, by the process that drives it: `status` tells.
+        The trials that had not ended. Where the search is running, the process that drives it has
+        yet to end them: `status` tells.
 
     Raises:
         HarnessError: There is no such search.

@@ -62,7 +62,8 @@ class Checked:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the checks, in full."""
-        text: str = self.frame().to_html(index=False)
+        with pd.option_context("display.max_colwidth", None):
+            text: str = self.frame().to_html(index=False)
         return text
 
 

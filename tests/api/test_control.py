@@ -5,6 +5,8 @@ import pytest
 import harness
 from harness.core.errors import HarnessError
 from harness.core.locks import held
+from harness.core.records import Outcome, Status
+from harness.core.run_dir import RunDirectory
 from harness.search.control import Request, receive
 from tests.search.begun_search import begin_search, states
 from tests.search.made_search import make_search
@@ -29,6 +31,14 @@ def test_a_standing_tells_what_the_command_prints(folder):
     assert not any(line.startswith("next: ") for line in lines), "no commands in a notebook"
     with held(folder / "lock"):
         assert harness.status("toy").driver.startswith("process ")
+
+
+def test_what_runs_is_shown_as_text_in_a_notebook_too(folder, monkeypatch):
+    RunDirectory(folder / "t0002-abcdef").set_status(Status(outcome=Outcome.RUNNING))
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    lines = repr(harness.status("toy")).splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["running", "t0002-abcdef"]
+    assert "\x1b" not in "".join(lines)
 
 
 def test_running_and_failed_trials_are_rows(folder):

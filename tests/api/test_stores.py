@@ -1,6 +1,7 @@
 """Stores in Python: made once, then opened."""
 
 import hashlib
+from html import escape
 
 import numpy as np
 import pytest
@@ -70,7 +71,9 @@ def test_the_checks_of_a_store_are_rows_and_a_page(toy_store, tmp_path):
     frame = checked.frame()
     assert frame["verdict"].to_dict() == {name: each["verdict"] for name, each in told.items()}
     assert frame.loc["patients", "verdict"] == "good"
-    assert checked._repr_html_().count("<tr") == 1 + len(frame)
+    shown = checked._repr_html_()
+    assert shown.count("<tr") == 1 + len(frame)
+    assert all(escape(text, quote=False) in shown for text in frame["found"])
     with pytest.raises(HarnessError, match=r"no check 'twinz' \(did you mean 'twins'\?\)"):
         checked.rows("twinz")
     with pytest.raises(HarnessError, match="oficial"):
