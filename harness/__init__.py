@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.api import (
         Board,
+        Checked,
         Explained,
         HarnessError,
         ImageStore,
         Results,
         Run,
+        Standing,
         benchmark,
+        cancel,
+        check_store,
+        doctor,
         estimate,
         evaluate,
         explain,
         export,
+        gc,
         make_phantom,
         open_model,
         open_results,
@@ -31,11 +37,15 @@ if TYPE_CHECKING:
         open_store,
         predict,
         prepare,
+        prepare_chestmnist,
         promote,
         report,
+        retry,
         runs,
         search,
         spaces,
+        status,
+        stop,
         train,
         winners,
     )
@@ -43,10 +53,11 @@ if TYPE_CHECKING:
 __version__ = version("harness")
 
 __all__ = [
-    "Board", "Explained", "HarnessError", "ImageStore", "Results", "Run", "benchmark", "estimate",
-    "evaluate", "explain", "export", "make_phantom", "open_model", "open_results", "open_run",
-    "open_search", "open_store", "predict", "prepare", "promote", "report", "runs", "search",
-    "spaces", "train", "winners",
+    "Board", "Checked", "Explained", "HarnessError", "ImageStore", "Results", "Run", "Standing",
+    "benchmark", "cancel", "check_store", "doctor", "estimate", "evaluate", "explain", "export",
+    "gc", "make_phantom", "open_model", "open_results", "open_run", "open_search", "open_store",
+    "predict", "prepare", "prepare_chestmnist", "promote", "report", "retry", "runs", "search",
+    "spaces", "status", "stop", "train", "winners",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ Rich is imported when something is drawn: it would be half of the time of `harne
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.core.progress import progress_console
 
@@ -25,10 +25,18 @@ LINE = "\n"
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A plain table on stdout, numbers to the right; a pipe gets a line for each row."""
+    print("\n".join(table_lines(headers, rows)))
+
+
+def table_lines(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], *, is_text: bool = False
+) -> list[str]:
+    """The lines of a table, as wide as the terminal; with `is_text` they are no more than text."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False, highlight=False, emoji=False)
+    colors: Literal["auto"] | None = None if is_text else "auto"
+    console = Console(markup=False, highlight=False, emoji=False, color_system=colors)
     if not console.is_terminal:
         console.width = WIDTH_WHEN_PIPED
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
@@ -39,12 +47,16 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         table.add_row(*(str(cell) for cell in row))
     with console.capture() as shown:
         console.print(table)
-    print("\n".join(line.rstrip() for line in shown.get().splitlines()))
+    return [line.rstrip() for line in shown.get().splitlines()]
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A function of (done, total) that moves a bar on stderr, or prints lines when piped."""
+def progress_bar(what: str, *, unit: int = 1) -> Iterator[Callable[[int, int], None]]:
+    """A function of (done, total) that moves a bar on stderr, or prints lines when piped.
+
+    Args:
+        unit: So many of what is counted are one of what is shown.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -62,6 +74,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     tenths = {0}
 
     def move(done: int, total: int) -> None:
+        done, total = done // unit, total // unit
         bar.update(task, completed=done, total=total)
         if console.is_terminal:
             bar.start()  # now, and not before: a mistake may be met first
@@ -131,14 +144,30 @@ def say_estimates(estimates: Mapping[str, "Estimate"]) -> None:
 
 
 def say_status(standing: "Standing") -> None:
-    """How a search stands."""
-    plan, counts = standing.plan, standing.counts
-    parts = [f"{count} {outcome}" for outcome, count in counts.items()]
+    """How a search stands, and what is next."""
+    plan = standing.plan
+    print("\n".join(status_lines(standing)))
+    if standing.driver:
+        print(f"next: harness stop {plan.name}, or harness cancel {plan.name}")
+    elif standing.failed:
+        print(f"next: harness retry {plan.name}, then the same harness search command")
+    elif standing.num_new or any(not outcome.is_final for outcome in standing.counts):
+        print("next: the same harness search command, which goes on")
+    else:
+        print(f"next: harness benchmark --search {plan.name}")
+
+
+def status_lines(standing: "Standing", *, is_text: bool = False) -> list[str]:
+    """How a search stands; `is_text` as of `table_lines`."""
+    plan = standing.plan
+    parts = [f"{count} {outcome}" for outcome, count in standing.counts.items()]
     driver = f"driven by {standing.driver}" if standing.driver else "not running"
-    print(f"search {plan.name}: {driver}")
-    print(f"{plan.num_trials} trials: {', '.join([*parts, f'{standing.num_new} not begun'])}")
+    lines = [
+        f"search {plan.name}: {driver}",
+        f"{plan.num_trials} trials: {', '.join([*parts, f'{standing.num_new} not begun'])}",
+    ]
     for point in plan.warm_start.points:
-        print(f"warm start from {point.origin}: {show_values(point.values)}")
+        lines.append(f"warm start from {point.origin}: {show_values(point.values)}")
     if standing.running:
         rows = [
             [
@@ -149,22 +178,16 @@ def say_status(standing: "Standing") -> None:
             ]
             for trial in standing.running
         ]
-        print_table(["running", "epoch", "val AUROC", "changed against the default"], rows)
-    if standing.best is not None:
-        print(f"best so far: val AUROC {standing.best.score:.4f}  {plan.name}/{standing.best.name}")
+        headers = ["running", "epoch", "val AUROC", "changed against the default"]
+        lines += table_lines(headers, rows, is_text=is_text)
+    if (best := standing.best) is not None:
+        lines.append(f"best so far: val AUROC {best.score:.4f}  {plan.name}/{best.name}")
     for trial in standing.failed[:NUM_FAILURES]:
-        print(f"{trial.name} {trial.status}: {trial.status.message.partition(LINE)[0]}")
+        lines.append(f"{trial.name} {trial.status}: {trial.status.message.partition(LINE)[0]}")
     if len(standing.failed) > NUM_FAILURES:
-        print(f"and {len(standing.failed) - NUM_FAILURES} more failed")
-    print(f"{standing.gpu_hours:.2f} GPU-hours; {standing.num_bytes / 1e6:.1f} MB on disk")
-    if standing.driver:
-        print(f"next: harness stop {plan.name}, or harness cancel {plan.name}")
-    elif standing.failed:
-        print(f"next: harness retry {plan.name}, then the same harness search command")
-    elif standing.num_new or any(not outcome.is_final for outcome in counts):
-        print("next: the same harness search command, which goes on")
-    else:
-        print(f"next: harness benchmark --search {plan.name}")
+        lines.append(f"and {len(standing.failed) - NUM_FAILURES} more failed")
+    lines.append(f"{standing.gpu_hours:.2f} GPU-hours; {standing.num_bytes / 1e6:.1f} MB on disk")
+    return lines
 
 
 def say_results(results: "Results", folder: Path) -> None:

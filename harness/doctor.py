@@ -71,7 +71,7 @@ def check_mlflow(results: Path, uri: str | None = None, *, does_fix: bool = Fals
     them = "it" if len(stale) == 1 else "them"
     state = "closed" if does_fix else f"RUNNING, though nobody is at work on {them}"
     detail = f"{len(stale)} {noun} {state}: {_named(stale)}"
-    todo = "" if does_fix else "harness doctor --fix closes them"
+    todo = "" if does_fix else "--fix closes them"
     return Check(what="MLflow", node=DRIVER, is_ok=True, detail=detail, todo=todo)
 
 

@@ -2,45 +2,16 @@
 
 import pytest
 
-from harness.core.ledger import Ledger, LedgerLine
 from harness.core.locks import held
-from harness.core.records import FailureReason, Outcome, Status
-from harness.core.run_dir import RunDirectory
-from harness.core.space import SearchSpace
 from harness.search.control import Request, receive
-from harness.search.plan import SearchPlan, write_plan
+from tests.search.begun_search import begin_search, states
 
 pytestmark = pytest.mark.usefixtures("alone")
-
-FAILED = Status(outcome=Outcome.FAILED, reason=FailureReason.CODE, message="KeyError: 'x'")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A search of five trials: one failed, one diverged, one cut short, two not begun."""
-    space = SearchSpace.load("dannynet-mini")
-    folder = tmp_path / "results" / "searches" / "toy"
-    plan = SearchPlan(
-        name="toy", space=space, store=tmp_path, store_fingerprint="f", num_trials=5, seed=0
-    )
-    write_plan(plan, folder)
-    ledger = Ledger(folder / "ledger.jsonl")
-    diverged = FAILED.model_copy(update={"reason": FailureReason.DIVERGED})
-    for number, status in enumerate([FAILED, diverged, Status(outcome=Outcome.PREEMPTED)]):
-        name = f"t000{number}-abcdef"
-        run = RunDirectory(folder / name)
-        run.path.mkdir()
-        run.write_recipe(plan.default_recipe)
-        run.set_status(status)
-        values = dict(space.default_values())
-        ledger.append(LedgerLine(trial=name, outcome=Outcome.QUEUED, values=values))
-        ledger.note(name, status)
-    return folder
-
-
-def state(folder, number):
-    (path,) = folder.glob(f"t000{number}-*")
-    return str(RunDirectory(path).status)
+    return begin_search(tmp_path / "results" / "searches" / "toy")
 
 
 def test_status_tells_all_and_what_to_do_next(harness, folder):
@@ -81,7 +52,7 @@ def test_who_drives_a_search_gets_the_request(harness, folder, word):
 def test_cancel_of_an_idle_search_ends_what_was_cut_short(harness, folder):
     code, out, _ = harness("cancel", "toy")
     assert (code, "cancelled 1 unfinished" in out) == (0, True)
-    assert state(folder, 2) == "cancelled"
+    assert states(folder)[2] == "cancelled"
 
 
 def test_retry_reopens_what_another_try_could_mend(harness, folder):
@@ -89,12 +60,12 @@ def test_retry_reopens_what_another_try_could_mend(harness, folder):
     assert code == 0
     assert "t0000-abcdef" in out
     assert "t0001" not in out
-    assert [state(folder, number) for number in range(2)] == ["queued", "failed: diverged"]
+    assert states(folder)[:2] == ["queued", "failed: diverged"]
 
 
 def test_retry_takes_names_and_refuses_what_has_not_failed(harness, folder):
     assert harness("retry", "toy", "t0001")[0] == 0
-    assert state(folder, 1) == "queued"
+    assert states(folder)[1] == "queued"
     code, _, err = harness("retry", "toy", "t0002")
     assert code == 2
     assert "t0002-abcdef is preempted" in err

@@ -9,15 +9,26 @@ by a notebook's stop button, goes on when the same call is made again.
 
 from harness.api.board import Board
 from harness.api.comparisons import Results, benchmark, evaluate, open_results, report
+from harness.api.control import Standing, cancel, retry, status, stop
 from harness.api.models import Explained, explain, export, open_model, predict, promote
 from harness.api.run import Run, open_run, runs, train
 from harness.api.searches import estimate, open_search, search, spaces, winners
-from harness.api.stores import ImageStore, make_phantom, open_store, prepare
+from harness.api.stores import (
+    Checked,
+    ImageStore,
+    check_store,
+    make_phantom,
+    open_store,
+    prepare,
+    prepare_chestmnist,
+)
+from harness.api.upkeep import doctor, gc
 from harness.core.errors import HarnessError
 
 __all__ = [
-    "Board", "Explained", "HarnessError", "ImageStore", "Results", "Run",
-    "benchmark", "estimate", "evaluate", "explain", "export", "make_phantom", "open_model",
-    "open_results", "open_run", "open_search", "open_store", "predict", "prepare", "promote",
-    "report", "runs", "search", "spaces", "train", "winners",
+    "Board", "Checked", "Explained", "HarnessError", "ImageStore", "Results", "Run", "Standing",
+    "benchmark", "cancel", "check_store", "doctor", "estimate", "evaluate", "explain", "export",
+    "gc", "make_phantom", "open_model", "open_results", "open_run", "open_search", "open_store",
+    "predict", "prepare", "prepare_chestmnist", "promote", "report", "retry", "runs", "search",
+    "spaces", "status", "stop", "train", "winners",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from harness.api.calls import figure_named
+from harness.api.calls import AnyPath, figure_named, results_folder
 from harness.api.frames import run_row
 from harness.api.run import Run
 from harness.core.errors import HarnessError, did_you_mean
@@ -120,3 +120,23 @@ class Board:
 
     def _folder(self, name: str) -> Path:
         return self.results / "searches" / name
+
+
+AnySearch = str | Board
+"""A search: its name, or its board."""
+
+
+def search_dir(search: AnySearch, results: AnyPath | None) -> Path:
+    """The folder of a search that was begun; that of a board is in the board's results folder.
+
+    Raises:
+        HarnessError: There is no such search, or the board has several.
+    """
+    from harness.search.plan import find_search
+
+    if isinstance(search, Board):
+        if len(search.names) != 1:
+            names = ", ".join(search.names)
+            raise HarnessError(f"the board has several searches: name one of {names}")
+        return find_search(search.names[0], results_folder(results or search.results))
+    return find_search(search, results_folder(results))

@@ -30,26 +30,30 @@ OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: (?=[A-Z]))?")
 
 def called(function: Callable[P, R]) -> Callable[P, R]:
     """`function`, whose mistakes name its keywords where those of a command name its options."""
-    keywords = frozenset(inspect.signature(function).parameters)
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except HarnessError as error:
-            error.args = (in_keywords(str(error), keywords), *error.args[1:])
+            error.args = (in_keywords(str(error), function), *error.args[1:])
             raise
 
     return call
 
 
-def in_keywords(message: str, keywords: frozenset[str]) -> str:
-    """`--warm-start NAME` as `warm_start=NAME`, `--no-boxes` as `boxes=False`; others stay."""
+def in_keywords(message: str, function: Callable[..., object]) -> str:
+    """`message` with options as keywords of `function`; what it does not take stays.
+
+    `--warm-start NAME` as `warm_start=NAME`, `--fix` as `fix=True`, `--no-boxes` as `boxes=False`.
+    """
+    keywords = inspect.signature(function).parameters
 
     def keyword(found: re.Match[str]) -> str:
         name = found[1].replace("-", "_")
         if name in keywords:
-            return f"{name}=" if found[0].endswith(" ") else name
+            is_flag = isinstance(keywords[name].default, bool)
+            return f"{name}=" if found[0].endswith(" ") else f"{name}=True" if is_flag else name
         bare = name.removeprefix("no_")
         return f"{bare}=False" if bare in keywords else found[0]
 

@@ -1,16 +1,12 @@
 """The commands that look at a search from another terminal, and steer it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.options import RESULTS, Results
 from harness.console import say_status
-from harness.core.errors import HarnessError
-
-if TYPE_CHECKING:
-    pass
 
 Name = Annotated[str, typer.Argument(help="Name of the search.")]
 
@@ -31,7 +27,10 @@ def stop(name: Name, results: Results = RESULTS) -> None:
 
     Example: harness stop dannynet
     """
-    _ask(_search_dir(name, results), "stop")
+    folder = _search_dir(name, results)
+    from harness.search.control import stop
+
+    stop(folder)
     print(f"{name} starts no new trials; the same search command goes on with the rest")
 
 
@@ -43,24 +42,13 @@ def cancel(name: Name, results: Results = RESULTS) -> None:
     Example: harness cancel dannynet
     """
     folder = _search_dir(name, results)
-    from harness.core.ledger import Ledger
-    from harness.core.locks import held
-    from harness.search.control import (
-        LEDGER_FILE,
-        LOCK_FILE,
-        Request,
-        cancel_unfinished,
-        is_running,
-        send,
-    )
+    from harness.search.control import cancel
 
-    if is_running(folder):
-        send(folder, Request(what="cancel"))
+    answer = cancel(folder)
+    if answer.is_left:
         print(f"{name} ends its running trials; see harness status {name}")
-        return
-    with held(folder / LOCK_FILE):
-        names = cancel_unfinished(folder, Ledger(folder / LEDGER_FILE))
-    print(f"{name} was not running; cancelled {len(names)} unfinished trial(s)")
+    else:
+        print(f"{name} was not running; cancelled {len(answer.trials)} unfinished trial(s)")
 
 
 def retry(
@@ -80,37 +68,16 @@ def retry(
     Examples: harness retry dannynet; harness retry dannynet t0007 t0012
     """
     folder = _search_dir(name, results)
-    from harness.core.ledger import Ledger
-    from harness.core.locks import held
-    from harness.search.control import (
-        LEDGER_FILE,
-        LOCK_FILE,
-        Request,
-        choose_for_retry,
-        is_running,
-        reopen,
-        send,
-    )
+    from harness.search.control import retry
 
-    chosen = choose_for_retry(folder, tuple(trials or ()), with_cancelled=cancelled)
-    if not chosen:
+    answer = retry(folder, tuple(trials or ()), with_cancelled=cancelled)
+    names = ", ".join(answer.trials)
+    if not answer.trials:
         print(f"{name} has no failed trial that another try could mend")
-        return
-    if is_running(folder):
-        send(folder, Request(what="retry", trials=tuple(chosen)))
-        print(f"{name} takes up again: {', '.join(chosen)}")
-        return
-    with held(folder / LOCK_FILE):
-        reopen(folder, Ledger(folder / LEDGER_FILE), chosen)
-    print(f"to be made again: {', '.join(chosen)}\nnext: the same harness search command")
-
-
-def _ask(folder: Path, what: str) -> None:
-    from harness.search.control import Request, is_running, send
-
-    if not is_running(folder):
-        raise HarnessError(f"search {folder.name!r} is not running, so there is nothing to {what}")
-    send(folder, Request.model_validate({"what": what}))
+    elif answer.is_left:
+        print(f"{name} takes up again: {names}")
+    else:
+        print(f"to be made again: {names}\nnext: the same harness search command")
 
 
 def _search_dir(name: str, results: Path) -> Path:

@@ -45,13 +45,13 @@ def download_nih(
     from harness.data.nih_release import FOLDER_URL, download_nih
 
     folder = out.resolve()
-    with progress_bar("MB") as progress:
+    with progress_bar("MB", unit=10**6) as progress:
         labels = download_nih(
             folder,
             base=base,
             num_at_once=at_once,
             terms=Terms(allow_http=allow_http),
-            progress=lambda done, total: progress(done // 10**6, total // 10**6),
+            progress=progress,
         )
     print((folder / "ATTRIBUTION.txt").read_text(encoding="utf-8"))
     for line in labels.found:
@@ -142,12 +142,9 @@ def prepare_chestmnist(
     from harness.data.http_ranges import Terms
 
     address = PackAddress(size, base, Terms(allow_http=allow_http))
-    with progress_bar("MB") as progress:
+    with progress_bar("MB", unit=10**6) as progress:
         store = prepare_chestmnist(
-            file.resolve() if file else None,
-            out.resolve(),
-            address=address,
-            progress=lambda done, total: progress(done // 10**6, total // 10**6),
+            file.resolve() if file else None, out.resolve(), address=address, progress=progress
         )
     print(store.manifest.attribution)
     for note in store.manifest.notes:
@@ -233,12 +230,11 @@ def check(
     Example: harness data check /data/stores/nih-256
     """
     from harness.data.checks import Verdict, check_store, write_report
-    from harness.data.splits import usual_split
     from harness.data.store import ImageStore
 
     images = ImageStore.open(store.resolve())
     with progress_bar("images") as progress:
-        report = check_store(images, split=split or usual_split(images), progress=progress)
+        report = check_store(images, split=split, progress=progress)
     rows = [[check.title, check.verdict, check.summary] for check in report.checks.values()]
     print_table(["check", "verdict", "what was found"], rows)
     paths = write_report(report, images, out.resolve() if out else images.path)

@@ -1,7 +1,6 @@
 """`harness gc`: what lies in the results folder and nobody needs is removed, or only listed."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,24 +28,18 @@ def gc(
 
     Example: harness gc --dry-run
     """
-    from harness.search.housekeeping import remove
-    from harness.search.waste import find_kept, find_waste, jobs_in, reserved
+    from harness.search.waste import free
 
-    jobs = jobs_in(results.resolve(), search)
-    idle = [job for job in jobs if not job.is_running]
-    with nullcontext(idle) if dry_run else reserved(idle) as idle:
-        waste = find_waste(idle, keep=keep, with_resumable=with_resumable)
-        kept = find_kept(idle, waste)
-        freed = waste if dry_run else remove(waste)
-    _say_sizes("would be freed" if dry_run else "freed", freed)
-    _say_sizes("kept", kept)
-    for item in waste:
-        if item not in freed:
-            print(f"could not be removed: {item.path}")
-    for job in jobs:
-        if job not in idle:
-            print(f"left alone, since it is running: {job}")
-    if dry_run and waste:
+    found = free(
+        results.resolve(), search, keep=keep, with_resumable=with_resumable, is_dry=dry_run
+    )
+    _say_sizes("would be freed" if dry_run else "freed", found.gone)
+    _say_sizes("kept", found.kept)
+    for item in found.stuck:
+        print(f"could not be removed: {item.path}")
+    for job in found.running:
+        print(f"left alone, since it is running: {job}")
+    if dry_run and found.gone:
         print("nothing was changed; next: the same command without --dry-run")
 
 

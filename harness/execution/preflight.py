@@ -114,7 +114,7 @@ def _token(needs: Needs) -> Iterator[tuple[str, list[Check]]]:
     try:
         write_text(folder / "driver", token)
     except (HarnessError, OSError) as error:
-        todo = "name a --results that may be written"
+        todo = "name another folder by --results"
         detail = f"{needs.results}: {getattr(error, 'strerror', None) or error}"
         yield token, [Check(what=RESULTS, node=DRIVER, is_ok=False, detail=detail, todo=todo)]
         return

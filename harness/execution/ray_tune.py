@@ -24,6 +24,8 @@ from harness.execution.run_book import RunBook, RunSource
 from harness.execution.storage import Storage
 from harness.execution.worker import work
 
+log = logging.getLogger(__name__)
+
 
 def execute(
     source: RunSource,
@@ -73,6 +75,11 @@ def execute(
         # Ray prints a line of its own where a run ends without a result, verbose=0 or not.
         with _interruptible(book), redirect_stdout(io.StringIO()):
             tuner.fit()
+    except Exception:
+        if not searcher.is_over:
+            raise
+        # Ray reads its own files of the runs back, which a disk that was full has cut off.
+        log.debug("Ray's files are not whole", exc_info=True)
     finally:
         book.close()
         shutil.rmtree(scratch, ignore_errors=True)
@@ -102,6 +109,8 @@ class _BookSearcher(_DriverOnly, Searcher):
         self.book = book
         self.resources = resources
         self.may_grow = may_grow
+        self.is_over = False
+        """True from when every run has ended."""
         self.trials: Sequence[Trial] = ()
         """Ray's own, as of now; told by the callback."""
 
@@ -118,6 +127,7 @@ class _BookSearcher(_DriverOnly, Searcher):
             return None
         order = self.book.take(trial_id)
         if order is None and not self.book.open_runs:
+            self.is_over = True
             return Searcher.FINISHED
         return order
 

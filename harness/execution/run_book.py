@@ -73,6 +73,7 @@ class RunBook:
         self.open_runs: dict[str, Run] = {}
         self.started: set[str] = set()
         self.endings: dict[str, Status] = {}
+        self.unwritten: dict[str, tuple[Run, Status]] = {}
         self.is_interrupted = False
         self.num_faults: Counter[str] = Counter()
         self.num_losses: Counter[tuple[str, int]] = Counter()
@@ -168,8 +169,11 @@ class RunBook:
         """What is still open when the driver ends has been interrupted.
 
         A worker that has an order and has not begun is told by the run's status that it is not to:
-        nobody would ever learn how that run ended.
+        nobody would ever learn how that run ended. Where a full disk had no room for how one ended,
+        it may have by now.
         """
+        for run, status in list(self.unwritten.values()):
+            self._write(run, status)
         for key, run in list(self.open_runs.items()):
             # A worker may have begun a run before Ray's word of it has come.
             if key not in self.started and run.directory.status.outcome is not Outcome.RUNNING:
@@ -223,6 +227,7 @@ class RunBook:
             log.warning("%s is behind in the storage: %s", run.name, error)
 
     def _close(self, run: Run, status: Status) -> None:
+        self.unwritten.pop(run.key, None)
         if run.directory.status != status:
             self._write(run, status)
         for listener in self.listeners:
@@ -233,6 +238,7 @@ class RunBook:
             run.directory.set_status(status)
             self._push(run)
         except (OSError, HarnessError) as error:  # a full disk must not end the other runs
+            self.unwritten[run.key] = (run, status)
             log.warning("%s: its status %s is not written: %s", run.name, status, error)
 
 

@@ -126,12 +126,13 @@ def _tell(report: EpochReport | EarlyReport) -> None:
 
 
 def was_closed(order: dict[str, Any], run_dir: Path) -> bool:
-    """True where the driver has ended since it gave the order, and has put the run aside.
+    """True where the driver has put the run aside or cancelled it since it gave the order.
 
-    Asked at the last moment: a driver may be interrupted while a worker gets ready.
+    Asked at the last moment: a driver may be interrupted, or told to cancel, while a worker gets
+    ready.
     """
     before, status = Status.model_validate(order["status"]), RunDirectory(run_dir).status
-    return status.outcome is Outcome.PREEMPTED and status != before
+    return status.outcome in (Outcome.PREEMPTED, Outcome.CANCELLED) and status != before
 
 
 def _give_memory_back() -> None:

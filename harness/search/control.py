@@ -6,12 +6,12 @@ A request is a file in the `control` folder of the search; whoever drives the se
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.files import read_json, write_json
 from harness.core.ledger import Ledger, LedgerLine
-from harness.core.locks import is_held
+from harness.core.locks import held, is_held
 from harness.core.recipe import Frozen
 from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
@@ -27,6 +27,64 @@ class Request(Frozen):
 
     what: Literal["stop", "cancel", "retry"]
     trials: tuple[str, ...] = ()
+
+
+class Answer(NamedTuple):
+    """What becomes of a request.
+
+    Attributes:
+        trials: Those that it is about.
+        is_left: True where it is left to whoever drives the search; else it is done.
+    """
+
+    trials: list[str]
+    is_left: bool
+
+
+def stop(search_dir: Path) -> None:
+    """Ask whoever drives the search to begin no more trials; those that run go on.
+
+    Raises:
+        HarnessError: Nobody drives it.
+    """
+    if not is_running(search_dir):
+        raise HarnessError(
+            f"search {search_dir.name!r} is not running, so there is nothing to stop"
+        )
+    send(search_dir, Request(what="stop"))
+
+
+def cancel(search_dir: Path) -> Answer:
+    """End a search: its unfinished trials are cancelled, as soon as those that run are ended.
+
+    Raises:
+        LockedError: The search was begun this very moment.
+    """
+    ledger_file = search_dir / LEDGER_FILE
+    if is_running(search_dir):
+        send(search_dir, Request(what="cancel"))
+        return Answer(unfinished(Ledger(ledger_file)), is_left=True)
+    with held(search_dir / LOCK_FILE):
+        return Answer(cancel_unfinished(search_dir, Ledger(ledger_file)), is_left=False)
+
+
+def retry(
+    search_dir: Path, trials: tuple[str, ...] = (), *, with_cancelled: bool = False
+) -> Answer:
+    """Have the trials of `choose_for_retry` made again, by whoever drives the search now or next.
+
+    Raises:
+        HarnessError: A named trial does not exist, or has not failed.
+        LockedError: The search was begun this very moment.
+    """
+    chosen = choose_for_retry(search_dir, trials, with_cancelled=with_cancelled)
+    is_left = bool(chosen) and is_running(search_dir)
+    if is_left:
+        send(search_dir, Request(what="retry", trials=tuple(chosen)))
+    elif chosen:
+        with held(search_dir / LOCK_FILE):
+            reopen(search_dir, Ledger(search_dir / LEDGER_FILE), chosen)
+    return Answer(chosen, is_left)
 
 
 def is_running(search_dir: Path) -> bool:
@@ -94,16 +152,21 @@ def reopen(search_dir: Path, ledger: Ledger, trials: Sequence[str]) -> None:
             RunDirectory(search_dir / name).set_status(queued)
 
 
-def cancel_unfinished(search_dir: Path, ledger: Ledger) -> list[str]:
-    """Call the unfinished trials of a search that nobody drives cancelled; returns their names."""
-    cancelled = Status(outcome=Outcome.CANCELLED, message="harness cancel")
-    unfinished = [
+def unfinished(ledger: Ledger) -> list[str]:
+    """The trials that were begun and have not ended."""
+    return [
         name
         for name in ledger.trials
         if (line := ledger.last(name)) is not None and not line.outcome.is_final
     ]
-    for name in unfinished:
+
+
+def cancel_unfinished(search_dir: Path, ledger: Ledger) -> list[str]:
+    """Call the unfinished trials of a search that nobody drives cancelled; returns their names."""
+    cancelled = Status(outcome=Outcome.CANCELLED, message="harness cancel")
+    names = unfinished(ledger)
+    for name in names:
         ledger.note(name, cancelled)
         if (search_dir / name).is_dir():
             RunDirectory(search_dir / name).set_status(cancelled)
-    return unfinished
+    return names

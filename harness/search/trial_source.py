@@ -216,12 +216,17 @@ class TrialSource(RunSource):
         return True
 
     def _status(self, run: Run) -> Status:
-        """How a trial stands: what its folder says, or the ledger where the folder is gone."""
+        """How a trial stands: what its folder says, or the ledger where the folder is gone.
+
+        Where a full disk had room for the ledger's line alone, the folder is told now.
+        """
         status = run.directory.status
         line = self.ledger.last(run.name)
-        if status.outcome is Outcome.QUEUED and line is not None and line.outcome.is_final:
-            return line.status
-        return status
+        if status.outcome is not Outcome.QUEUED or line is None or not line.outcome.is_final:
+            return status
+        if run.directory.path.is_dir():
+            run.directory.set_status(line.status)
+        return line.status
 
     def _take_up(self, run: Run, status: Status) -> None:
         self.points.add(point_key(run.values))

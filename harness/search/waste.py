@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,6 +25,7 @@ from harness.search.housekeeping import (
     Waste,
     is_in_use,
     is_resumable,
+    remove,
     run_dirs,
     size_of_file,
     spent_files,
@@ -70,6 +71,50 @@ class Job:
         if self.kind == "search":
             return run_dirs(self.folder)
         return [RunDirectory(path) for path in _folders(self.folder / "runs") if path.name != "ray"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freed:
+    """What was freed of a results folder, or would be.
+
+    Attributes:
+        gone: What was removed; what would be, in a dry run.
+        stuck: What nobody needs and could not be removed.
+        kept: Weights and checkpoints that stay.
+        running: Searches and benchmarks that were left alone, since they are running.
+    """
+
+    gone: list[Waste]
+    stuck: list[Waste]
+    kept: list[Waste]
+    running: list[Job]
+
+
+def free(
+    results: Path,
+    search: str | None = None,
+    *,
+    keep: int | None = None,
+    with_resumable: bool = False,
+    is_dry: bool = False,
+) -> Freed:
+    """Remove what `find_waste` finds in a results folder, or in one search; or only list it.
+
+    Raises:
+        HarnessError: There is no such folder, or no such search; or `keep` is negative.
+    """
+    jobs = jobs_in(results, search)
+    idle = [job for job in jobs if not job.is_running]
+    with nullcontext(idle) if is_dry else reserved(idle) as idle:
+        waste = find_waste(idle, keep=keep, with_resumable=with_resumable)
+        kept = find_kept(idle, waste)
+        gone = waste if is_dry else remove(waste)
+    return Freed(
+        gone=gone,
+        stuck=[item for item in waste if item not in gone],
+        kept=kept,
+        running=[job for job in jobs if job not in idle],
+    )
 
 
 def jobs_in(results: Path, search: str | None = None) -> list[Job]:

@@ -15,13 +15,22 @@ from harness import api
 from harness.cli import app
 
 COMMANDS = (
-    "search", "train", "winners", "benchmark", "evaluate", "report", "explain", "promote", "export",
-    "predict",
+    "search", "status", "stop", "cancel", "retry", "train", "winners", "benchmark", "evaluate",
+    "report", "explain", "promote", "export", "predict", "doctor", "gc",
+    "data phantom", "data check", "data prepare chestmnist", "data prepare folder",
 )  # fmt: skip
+NAMES = {
+    "data phantom": "make_phantom",
+    "data check": "check_store",
+    "data prepare chestmnist": "prepare_chestmnist",
+    "data prepare folder": "prepare",
+}
+"""The functions that have not the name of their command."""
 OTHERWISE = {
     "search": {"dry_run"},  # `estimate`
     "train": {"profile", "results"},
     "predict": {"csv"},  # `to_csv` of the frame
+    "data prepare folder": {"source", "workers"},
 }
 """What a command has and its function has not, or the other way round."""
 
@@ -47,6 +56,13 @@ run = harness.open_run("dannynet/t0007")
 assert_type(run.predictions(), pd.DataFrame)
 assert_type(harness.predict(["chest.png"], model=harness.open_model()), pd.DataFrame)
 assert_type(harness.promote(run).model.uri, str)
+assert_type(harness.status(board), harness.Standing)
+assert_type(harness.status("dannynet").frame(), pd.DataFrame)
+assert_type(harness.retry("dannynet", "t0007"), list[str])
+assert_type(harness.doctor(data=store), pd.DataFrame)
+assert_type(harness.gc(dry_run=True), pd.DataFrame)
+assert_type(harness.check_store(store).page, Path)
+assert_type(harness.prepare_chestmnist("chestmnist", size=64), harness.ImageStore)
 harness.search("dannynet", trials=2)
 harness.benchmark("nih", seed=3)
 """
@@ -116,11 +132,13 @@ def test_every_function_is_typed():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_function_has_the_options_of_its_command(name):
-    command = typer.main.get_command(app).commands[name]
+    command = typer.main.get_command(app)
+    for word in name.split():
+        command = command.commands[word]
     options = {
         parameter.opts[0].strip("-").replace("-", "_"): parameter for parameter in command.params
     }
-    keywords = inspect.signature(getattr(harness, name)).parameters
+    keywords = inspect.signature(getattr(harness, NAMES.get(name, name))).parameters
     assert set(options) ^ set(keywords) == OTHERWISE.get(name, set())
     for key in set(options) & set(keywords):
         theirs, ours = options[key].default, keywords[key].default
@@ -130,10 +148,11 @@ def test_a_function_has_the_options_of_its_command(name):
 
 def test_a_function_stays_one_although_a_package_has_its_name():
     import harness.benchmark.plan
+    import harness.doctor
     import harness.explain.cam
     import harness.search.leaderboard
 
-    for name in ("search", "benchmark", "explain"):
+    for name in ("search", "benchmark", "explain", "doctor"):
         assert inspect.isfunction(getattr(harness, name))
         assert inspect.ismodule(sys.modules[f"harness.{name}"])
 

@@ -1,10 +1,13 @@
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
 from harness.benchmark.forms import read_results
 from harness.benchmark.plan import BenchmarkPlan
 from harness.benchmark.report import is_current, write_report
+from harness.core.errors import HarnessError
 from tests.benchmark.conftest import PLAN, Lab, make_lab, score_all
 
 
@@ -41,3 +44,16 @@ def test_a_report_is_made_anew_when_what_it_is_made_of_changes(reported: Lab, pa
 def test_without_a_report_there_is_none_to_keep(lab: Lab, plan: BenchmarkPlan) -> None:
     lab.compare(plan)
     assert not is_current(lab.results / plan.name)
+
+
+def test_a_report_whose_runs_were_left_behind_is_not_emptied(reported: Lab, tmp_path: Path) -> None:
+    copied = tmp_path / PLAN.name
+    shutil.copytree(reported.results / PLAN.name, copied)
+    before = {path.name: path.read_bytes() for path in copied.glob("*.*")}
+    lost = sorted(path.name for path in (copied / "runs").iterdir() if path.is_dir())[0]
+    shutil.rmtree(copied / "runs" / lost)
+    with pytest.raises(HarnessError, match=rf"1 final runs .* runs/{lost}, .* results\.json"):
+        write_report(copied)
+    assert {path.name: path.read_bytes() for path in copied.glob("*.*")} == before
+    (copied / "results.json").unlink()
+    assert write_report(copied)[0].is_partial

@@ -10,12 +10,7 @@ from harness.core.files import read_json
 from harness.data.checks import Check, Verdict, check_store
 from harness.data.chestmnist import PUBLISHED
 from harness.data.splits import make_split
-from harness.data.store import StoreOrigin, write_store
-
-
-def origin_of(store) -> StoreOrigin:
-    told = {name: getattr(store.manifest, name) for name in StoreOrigin.model_fields}
-    return StoreOrigin(**told)
+from tests.data.leaky_store import leaky_copy
 
 
 def test_a_sound_store_is_checked(harness, alone, toy_store, tmp_path):
@@ -41,12 +36,7 @@ def test_after_a_doubt_the_page_comes_first(
 
 
 def test_a_leak_ends_with_exit_code_2(harness, alone, toy_store, tmp_path):
-    table = toy_store.table.copy()
-    table.loc[table.index[-1], "patient"] = table["patient"].iloc[0]
-    leaky = write_store(
-        tmp_path / "leaky", images=toy_store.images, table=table, boxes=None,
-        origin=origin_of(toy_store),
-    )  # fmt: skip
+    leaky = leaky_copy(toy_store, tmp_path / "leaky")
     code, out, _ = harness("data", "check", leaky.path)
     assert code == 2
     line = next(line for line in out.splitlines() if "leak" in line)

@@ -173,6 +173,26 @@ def test_a_diverged_trial_is_named_and_the_search_goes_on(toy_store, tmp_path):
     assert TrialSource(plan, tmp_path / "toy").num_to_run == 0
 
 
+def test_files_of_ray_that_a_full_disk_has_cut_off_end_no_search(toy_store, tmp_path, monkeypatch):
+    """It reads them back when all is done, for a result that nobody needs."""
+
+    def read(analysis):
+        raise EOFError("Ran out of input")
+
+    monkeypatch.setattr("ray.tune.impl.tuner_internal.ResultGrid", read)
+    follower = run_all(plan_of(toy_store, num_trials=1), tmp_path / "toy", toy_store)
+    assert [status.outcome for status in follower.ended.values()] == [Outcome.COMPLETED]
+
+
+def test_a_fault_while_runs_are_given_out_is_told(toy_store, tmp_path, monkeypatch):
+    def fail(source):
+        raise HarnessError("no more points")
+
+    monkeypatch.setattr(TrialSource, "next_run", fail)
+    with pytest.raises(HarnessError, match="no more points"):
+        run_all(plan_of(toy_store, num_trials=1), tmp_path / "toy", toy_store)
+
+
 def test_resources_that_no_node_has_are_refused_before_ray_waits():
     start_ray(None)
     with pytest.raises(HarnessError, match=r"asks for 1 CPU and 1 GPU.*largest of 1 Ray nodes"):

@@ -1,5 +1,8 @@
 """What becomes of a run whose worker raised, died, or was told to stop; no Ray needed."""
 
+from contextlib import contextmanager
+from errno import ENOSPC
+
 import pytest
 
 from harness.core.machine import Machine
@@ -55,6 +58,22 @@ def begin(book, trial_id):
         book.start(trial_id)
         book.open_runs[trial_id].directory.set_status(RUNNING)
     return order
+
+
+@pytest.fixture
+def fill(monkeypatch):
+    """A function: in its context no status can be written."""
+
+    def refuse(directory, status):
+        raise OSError(ENOSPC, "No space left on device")
+
+    @contextmanager
+    def full():
+        with monkeypatch.context() as patch:
+            patch.setattr(RunDirectory, "set_status", refuse)
+            yield
+
+    return full
 
 
 def fail(run, reason):
@@ -194,3 +213,37 @@ def test_an_order_that_no_worker_has_begun_is_put_aside_and_not_begun_any_more(b
     assert was_closed(order, run.directory.path)
     assert book.source.heard == []
     assert not was_closed(order_of(run, book.machine, None), run.directory.path)  # the next call's
+
+
+def test_an_order_that_is_cancelled_before_a_worker_has_begun_it_is_not_begun(book, run):
+    order = book.take("a")
+    book.start("a")
+    book.source.ending = Status(outcome=Outcome.CANCELLED, message="harness cancel")
+    assert book.to_end_now() == ["a"]
+    book.end("a")
+    assert run.directory.status == book.source.ending
+    assert was_closed(order, run.directory.path)
+    run.directory.set_status(Status(outcome=Outcome.QUEUED, message="retry"))
+    assert not was_closed(order_of(run, book.machine, None), run.directory.path)
+
+
+def test_an_end_that_a_full_disk_had_no_room_for_is_written_at_the_end(book, run, fill):
+    begin(book, "a")
+    with fill():
+        book.end("a")
+    assert book.source.heard == ["start", "pruned"]
+    assert run.directory.status.outcome is Outcome.RUNNING
+    book.close()
+    assert run.directory.status.outcome is Outcome.PRUNED
+
+
+def test_a_run_that_was_made_again_keeps_its_last_end(book, run, fill):
+    begin(book, "a")
+    with fill():
+        book.end("a")
+    book.again.append(run)  # as a retry does
+    begin(book, "b")
+    run.directory.set_status(Status(outcome=Outcome.COMPLETED))
+    book.end("b")
+    book.close()
+    assert run.directory.status.outcome is Outcome.COMPLETED

@@ -1,5 +1,8 @@
 """What a worker does with an order, without Ray."""
 
+import subprocess
+import sys
+
 import pytest
 
 from harness.core.machine import Machine
@@ -56,3 +59,17 @@ def test_a_run_that_is_put_aside_while_its_worker_gets_ready_is_not_begun(
     assert made == []
     assert storage.pull(tmp_path / "elsewhere", "toy/t0000-abc")
     assert RunDirectory(tmp_path / "elsewhere").status.outcome is Outcome.PREEMPTED
+
+
+def test_what_a_worker_imports_is_no_garbage_and_does_not_trouble_its_end():
+    code = (
+        "import gc\n"
+        "from harness.execution import worker\n"
+        "worker._warm_up()\n"
+        "num_frozen = gc.get_freeze_count()\n"
+        "worker._warm_up()\n"
+        "print(gc.isenabled(), num_frozen > 100_000, gc.get_freeze_count() <= num_frozen)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "True", "True"]
+    assert "leaked" not in done.stderr

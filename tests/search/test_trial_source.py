@@ -4,7 +4,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger
-from harness.core.records import Outcome
+from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.space import SearchSpace
 from harness.search.control import (
@@ -94,6 +94,18 @@ def test_a_trial_whose_folder_is_gone_is_not_made_again(tmp_path):
         path.unlink()
     next(tmp_path.glob("t0001*")).rmdir()
     assert TrialSource(plan_of(tmp_path, num_trials=3), tmp_path).num_to_run == 0
+
+
+def test_an_end_that_the_ledger_alone_could_write_is_written_into_the_folder(tmp_path):
+    plan = plan_of(tmp_path, num_trials=3)
+    Clerk(TrialSource(plan, tmp_path)).work()
+    run = RunDirectory(next(tmp_path.glob("t0001*")))
+    failed = Status(outcome=Outcome.FAILED, reason=FailureReason.DISK, message="full")
+    run.set_status(Status(outcome=Outcome.QUEUED))
+    Ledger(tmp_path / "ledger.jsonl").note(run.path.name, failed)
+    assert TrialSource(plan, tmp_path).num_to_run == 0
+    assert str(run.status) == "failed: disk"
+    assert run.status.message == "full"
 
 
 def test_a_folder_without_a_ledger_goes_on(undisturbed, tmp_path):

@@ -14,25 +14,26 @@ from harness.data.checks.leaks import check_patients, check_twins
 from harness.data.checks.pictures import measure
 from harness.data.checks.report import Check, StoreReport
 from harness.data.checks.subject import Subject
-from harness.data.splits import make_split, part_of_each
+from harness.data.splits import make_split, part_of_each, usual_split
 from harness.data.store import ImageStore
 
 
 def check_store(
     store: ImageStore,
     *,
-    split: str = "official",
+    split: str = "",
     progress: Progress = ignore,
 ) -> StoreReport:
     """All checks of a store; reads every image.
 
     Args:
-        split: Name of the split between whose parts leaks are looked for.
+        split: Name of the split between whose parts leaks are looked for; without, `usual_split`.
         progress: Called with the number of images that are measured, and of all.
 
     Raises:
         HarnessError: There is no such split, or the store does not fit it.
     """
+    split = split or usual_split(store)
     part_N = part_of_each(store.table, split, store.findings)
     with store.open_pixels() as pixels:
         subject = Subject(store, part_N, measure(pixels, progress=progress))

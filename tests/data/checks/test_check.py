@@ -36,12 +36,13 @@ def test_a_patient_in_two_parts_is_a_leak(make_store):
     assert report.split_sha256 is None
 
 
-def test_a_copy_in_another_part_is_a_leak(make_store):
-    def spoil(table, images):
-        images[20] = images[0]
-        images[30] = images[40] + np.random.default_rng(1).integers(0, 9, (64, 64))
+def copied(table, images):
+    images[20] = images[0]
+    images[30] = images[40] + np.random.default_rng(1).integers(0, 9, (64, 64))
 
-    report = check_store(make_store(spoil))
+
+def test_a_copy_in_another_part_is_a_leak(make_store):
+    report = check_store(make_store(copied, is_synthetic=False))
     check = report.checks["twins"]
     assert check.verdict is Verdict.LEAK
     (first, second) = check.rows
@@ -50,6 +51,12 @@ def test_a_copy_in_another_part_is_a_leak(make_store):
     assert 0.8 < float(second[-1]) < 1
     assert ("film_000.png", "film_020.png") in check.images
     assert report.has_leak
+
+
+def test_drawn_images_may_be_alike_and_not_equal(make_store):
+    check = check_store(make_store(copied, is_synthetic=True)).checks["twins"]
+    assert check.verdict is Verdict.LEAK
+    assert [(row[0], row[3]) for row in check.rows] == [("film_000.png", "film_020.png")]
 
 
 def test_copies_within_a_part_are_none(make_store):
