@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import ExitStack
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -11,13 +12,17 @@ from harness import tracking
 from harness.benchmark.plan import BenchmarkPlan
 from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger
-from harness.core.records import Outcome, Status
+from harness.core.locks import held
+from harness.core.records import FailureReason, Outcome, Status
 from harness.core.space import SearchSpace
 from harness.execution.ray_session import Resources
+from harness.execution.storage import Storage
 from harness.jobs import benchmark as benchmark_job
 from harness.jobs import search as search_job
 from harness.jobs.place import Place
 from harness.jobs.search import SearchOrder, _Job
+from harness.search.control import LOCK_FILE, Request, is_running, send
+from harness.search.leaderboard import trial_dirs
 from harness.search.plan import write_plan
 from tests.search.made_search import SPACE, make_search
 
@@ -124,7 +129,6 @@ def test_mlflow_is_rebuilt_from_the_folders(done, toy_store, tmp_path):
 
 def test_a_failed_final_run_is_a_gap_with_its_reason(done, toy_store, tmp_path):
     """A final run that diverged stays failed, and its cell says so."""
-    from harness.core.records import FailureReason
     from harness.core.run_dir import RunDirectory
 
     results, _, _ = done
@@ -158,6 +162,64 @@ def test_a_search_that_cannot_start_leaves_no_search(toy_store, tmp_path):
             place=place,
         )
     assert not (tmp_path / "results" / "searches").exists()
+
+
+# Whose a search is ----------------------------------------------------------------------------
+
+
+def job_of(store, results, *, storage=None):
+    place = Place(
+        results=results,
+        resources=Resources(cpus=2, gpus=0),
+        console=Console(quiet=True),
+        storage=storage and str(storage),
+    )
+    return _Job({"toy": SPACE}, store.path, SearchOrder(num_trials=2), place)
+
+
+@pytest.mark.parametrize(
+    ("is_over", "told"), [(False, "in use by process"), (True, "begun by another process")]
+)
+def test_of_two_calls_that_begin_a_search_at_once_one_goes_on(
+    toy_store, tmp_path, monkeypatch, is_over, told
+):
+    job, other = job_of(toy_store, tmp_path), ExitStack()
+    folder = tmp_path / "searches" / "toy"
+
+    def get_ready(*arguments, **options):
+        """Takes seconds, in which the other call has come further."""
+        other.enter_context(held(folder / LOCK_FILE))
+        write_plan(job.plans[0], folder)
+        if is_over:
+            other.close()
+        return Resources(cpus=2, gpus=0)
+
+    monkeypatch.setattr(search_job, "get_ready", get_ready)
+    with other, ExitStack() as stack, pytest.raises(HarnessError, match=told):
+        job.get_ready([job.begin(job.plans[0], stack)], stack)
+
+
+def test_a_search_that_only_the_storage_has_is_held_while_it_goes_on(toy_store, tmp_path):
+    make_search(tmp_path / "node" / "toy", num_trials=1, store=toy_store.fingerprint)
+    storage = Storage.open(str(tmp_path / "storage"))
+    (trial,) = trial_dirs(tmp_path / "node" / "toy")
+    storage.push(trial.path, f"toy/{trial.path.name}")
+    job = job_of(toy_store, tmp_path / "results", storage=tmp_path / "storage")
+    with ExitStack() as stack:
+        assert job.begin(job.plans[0], stack).source.num_to_run == 1
+        assert is_running(tmp_path / "results" / "searches" / "toy")
+    assert not is_running(tmp_path / "results" / "searches" / "toy")
+
+
+def test_a_retry_that_came_when_the_driver_ended_is_taken_up_by_the_next(toy_store, tmp_path):
+    folder = tmp_path / "searches" / "toy"
+    make_search(folder, num_trials=2, store=toy_store.fingerprint)
+    failed = trial_dirs(folder)[1]
+    failed.set_status(Status(outcome=Outcome.FAILED, reason=FailureReason.CODE))
+    send(folder, Request(what="retry", trials=(failed.path.name,)))
+    job = job_of(toy_store, tmp_path)
+    with ExitStack() as stack:
+        assert job.begin(job.plans[0], stack).source.num_to_run == 1
 
 
 def num_trials_of(results, store, order):

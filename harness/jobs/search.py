@@ -118,6 +118,7 @@ class _Job:
         self.place = place
         self.images = open_images(store, [space.base for space in spaces.values()])
         self.storage = open_storage(place)
+        self.held: set[Path] = set()
         self.plans = [self._plan(name, space) for name, space in spaces.items()]
         for plan in self.plans:
             self._check(plan)
@@ -128,11 +129,16 @@ class _Job:
     def begin(self, plan: SearchPlan, stack: ExitStack) -> OneSearch:
         """The search as its folder has it, which is ours from now on; nothing is begun."""
         folder = self.folder(plan)
-        if folder.exists():
-            stack.enter_context(held(folder / LOCK_FILE))
+        is_stored = self.storage is not None and bool(self.storage.names(plan.name))
+        if folder.exists() or is_stored:
+            self._hold(folder, stack)
         if self.storage is not None:
             fetch_trials(self.storage, folder)
-        return OneSearch(plan, folder, TrialSource(plan, folder))
+        source = TrialSource(plan, folder)
+        if folder in self.held:
+            old = receive(folder)  # of an earlier call, which has ended; a retry still holds
+            source.reopen([name for request in old for name in request.trials])
+        return OneSearch(plan, folder, source)
 
     def get_ready(self, searches: Sequence[OneSearch], stack: ExitStack) -> Resources:
         """What a trial gets, once all is there; from here on the searches exist."""
@@ -144,13 +150,21 @@ class _Job:
             num_kept=sum(each.plan.keep for each in searches),
         )
         for each in searches:
-            if not each.folder.exists():
-                stack.enter_context(held(each.folder / LOCK_FILE))
+            if each.folder not in self.held:
+                self._hold(each.folder, stack)
+                if (each.folder / PLAN_FILE).exists():
+                    raise HarnessError(
+                        f"search {each.plan.name!r} was begun by another process meanwhile; run "
+                        "the same command again to go on with it"
+                    )
             write_plan(each.plan, each.folder)
             each.source.gpus_per_trial = resources.gpus or 0.0
-            old = receive(each.folder)  # of an earlier call, which has ended; a retry still holds
-            each.source.reopen([name for request in old for name in request.trials])
         return resources
+
+    def _hold(self, folder: Path, stack: ExitStack) -> None:
+        """Make the search of a folder ours until the stack is closed."""
+        stack.enter_context(held(folder / LOCK_FILE))
+        self.held.add(folder)
 
     def make(self, searches: Sequence[OneSearch], resources: Resources, tracker: Tracker) -> None:
         """The trials that are left."""

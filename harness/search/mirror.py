@@ -9,16 +9,25 @@ from harness.core.records import Outcome
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.execution.storage import Storage
+from harness.search.control import RETRY
 from harness.search.housekeeping import BestFew, is_resumable
 from harness.search.leaderboard import trial_dirs
 
 
 def fetch_trials(storage: Storage, search_dir: Path) -> None:
-    """Bring the small files of all trials here that are not known to have ended."""
+    """Bring the small files of all trials here that are not known to have ended.
+
+    One that is to be made again stays so: the storage has as yet how it ended before.
+    """
     for name in storage.names(search_dir.name):
         run = RunDirectory(search_dir / name)
-        if not run.status.outcome.is_final:
-            storage.pull(run.path, f"{search_dir.name}/{name}", heavy=False)
+        before = run.status
+        if before.outcome.is_final:
+            continue
+        storage.pull(run.path, f"{search_dir.name}/{name}", heavy=False)
+        found = run.status
+        if before.message == RETRY and found.outcome.is_final and found.at <= before.at:
+            run.set_status(before)
 
 
 class StoredWeights:

@@ -23,7 +23,7 @@ from harness.search.asha import Asha
 from harness.search.control import LEDGER_FILE, Request, receive, reopen
 from harness.search.leaderboard import trial_dirs, trial_number
 from harness.search.plan import SearchPlan
-from harness.search.samplers import point_key
+from harness.search.samplers import num_epochs_of, point_key
 from harness.search.study import Study
 
 NUM_ASKS_FOR_A_NEW_POINT = 200
@@ -40,7 +40,7 @@ class TrialSource(RunSource):
         self.gpus_per_trial = gpus_per_trial
         self.ledger = Ledger(search_dir / LEDGER_FILE)
         self.study = Study(plan.space, seed=plan.seed, first=plan.first_points)
-        self.asha = Asha(plan.space.search, num_epochs=plan.space.base.train.epochs)
+        self.asha = Asha(plan.space.search, num_epochs=num_epochs_of(plan.space))
         self.points: set[Any] = set()
         self.ended: list[Run] = []
         self.unfinished: deque[Run] = deque()
@@ -88,7 +88,7 @@ class TrialSource(RunSource):
     def goes_on(self, run: Run, report: EpochReport | EarlyReport) -> bool:
         score = score_of(report)
         self.study.note(trial_number(run.name), report.epoch, score)
-        is_last = report.epoch >= run.recipe.train.epochs
+        is_last = _is_last(run, report.epoch)
         return self.asha.goes_on(run.name, report.epoch, score) or is_last
 
     def end_now(self, run: Run) -> Status | None:
@@ -108,10 +108,15 @@ class TrialSource(RunSource):
             self.ending = Status(outcome=Outcome.CANCELLED, message="harness cancel")
 
     def reopen(self, trials: Sequence[str]) -> None:
-        """Make ended trials again, from their checkpoints where they are."""
-        reopen(self.search_dir, self.ledger, trials)
-        self.ended = [run for run in self.ended if run.name not in trials]
-        self.unfinished.extend(self.run_of(name) for name in trials)
+        """Make ended trials again, from their checkpoints where they are.
+
+        What is asked for twice is made once: two workers must not have one folder.
+        """
+        last = {name: self.ledger.last(name) for name in trials}
+        again = [name for name, line in last.items() if line and line.outcome.is_final]
+        reopen(self.search_dir, self.ledger, again)
+        self.ended = [run for run in self.ended if run.name not in again]
+        self.unfinished.extend(self.run_of(name) for name in again)
 
     def run_of(self, name: str) -> Run:
         """A trial of the search by its name."""
@@ -259,7 +264,7 @@ class TrialSource(RunSource):
         """How a trial stands whose driver died: perhaps ASHA had yet to speak about its epoch."""
         if not is_ours:
             status = Status(outcome=Outcome.CANCELLED, message="it belongs to another image store")
-        elif not self.asha.replay(run.name, scores):
+        elif not self.asha.replay(run.name, scores) and not _is_last(run, max(scores)):
             status = Status(outcome=Outcome.PRUNED)
         elif status.outcome is Outcome.RUNNING:
             died = _last_written(run.directory)
@@ -274,6 +279,11 @@ def scores_of(directory: RunDirectory) -> dict[float, float]:
     """All scores that a run has reported, by the epochs trained until then."""
     reports: list[EpochReport | EarlyReport] = [*directory.early, *directory.epochs]
     return {report.epoch: score_of(report) for report in reports}
+
+
+def _is_last(run: Run, epoch: float) -> bool:
+    """True for the last epoch of a run, which may be fewer than others of its search have."""
+    return epoch >= run.recipe.train.epochs
 
 
 def _num_epochs(scores: Mapping[float, float]) -> int:

@@ -229,7 +229,9 @@ def _by_scikit_learn(
 # The page ---------------------------------------------------------------------------------------
 
 TOOLS = ("numpy", "numba", "scikit-learn")
-THRESHOLDS_LIMIT = "sorting the images once for each finding, and counting, takes two thirds of ours"
+THRESHOLDS_LIMIT = (
+    "sorting the images once for each finding, and counting, takes two thirds of ours"
+)
 
 NOTES = """\
 The test set is simulated: {num_images:,} images of {num_patients:,} patients, and as many positives
