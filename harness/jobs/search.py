@@ -28,6 +28,7 @@ from harness.search.housekeeping import Housekeeper
 from harness.search.leaderboard import TrialSummary
 from harness.search.mirror import StoredWeights, fetch_trials
 from harness.search.plan import PLAN_FILE, SearchPlan, WarmStart, check_plan, read_plan, write_plan
+from harness.search.points import check_room
 from harness.search.trial_source import TrialSource
 from harness.search.trial_sources import TrialSources
 from harness.search.warm_start import warm_start
@@ -232,6 +233,7 @@ class _Job:
         changed = check_plan(plan, folder, accept_changes=self.order.accept_changes)
         if changed:
             console.print(f"search {plan.name} goes on with changes: {'; '.join(changed)}")
+        check_room(plan, folder)
         for warning in lint_space(plan.space):
             console.print(f"search {plan.name}: {warning.message}")
 

@@ -17,12 +17,14 @@ from harness.core.recipe import Recipe
 from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcome, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
+from harness.core.seeds import derive_seed
 from harness.core.selection import score_of
 from harness.execution.run_book import RunSource
 from harness.search.asha import Asha
 from harness.search.control import LEDGER_FILE, Request, receive, reopen
 from harness.search.leaderboard import trial_dirs, trial_number
 from harness.search.plan import SearchPlan
+from harness.search.points import untried
 from harness.search.samplers import num_epochs_of, point_key
 from harness.search.study import Study
 
@@ -88,7 +90,7 @@ class TrialSource(RunSource):
     def goes_on(self, run: Run, report: EpochReport | EarlyReport) -> bool:
         score = score_of(report)
         self.study.note(trial_number(run.name), report.epoch, score)
-        is_last = _is_last(run, report.epoch)
+        is_last = report.epoch >= run.recipe.train.epochs
         return self.asha.goes_on(run.name, report.epoch, score) or is_last
 
     def end_now(self, run: Run) -> Status | None:
@@ -164,14 +166,18 @@ class TrialSource(RunSource):
         """
         for attempt in range(NUM_ASKS_FOR_A_NEW_POINT):
             values = self.study.ask(self.next_number, attempt)
-            key = point_key(values)
-            if key not in self.points:
-                self.points.add(key)
-                return values
-        raise HarnessError(
-            f"search {self.plan.name!r}: {self.next_number} trials have tried what the space "
-            f"holds; ask for --trials {self.next_number} or widen it"
-        )
+            if point_key(values) not in self.points:
+                break
+        else:  # chance may have passed over the last ones
+            rest = untried(self.plan.space, self.points)
+            if not rest:
+                raise HarnessError(
+                    f"search {self.plan.name!r}: {self.next_number} trials have tried what the "
+                    f"space holds; ask for --trials {self.next_number} or widen it"
+                )
+            values = rest[derive_seed(self.plan.seed, "rest", self.next_number) % len(rest)]
+        self.points.add(point_key(values))
+        return values
 
     def _run(self, name: str, recipe: Recipe, values: Mapping[str, Any]) -> Run:
         return Run(
@@ -264,7 +270,7 @@ class TrialSource(RunSource):
         """How a trial stands whose driver died: perhaps ASHA had yet to speak about its epoch."""
         if not is_ours:
             status = Status(outcome=Outcome.CANCELLED, message="it belongs to another image store")
-        elif not self.asha.replay(run.name, scores) and not _is_last(run, max(scores)):
+        elif not self.asha.replay(run.name, scores) and run.recipe.train.epochs not in scores:
             status = Status(outcome=Outcome.PRUNED)
         elif status.outcome is Outcome.RUNNING:
             died = _last_written(run.directory)
@@ -279,11 +285,6 @@ def scores_of(directory: RunDirectory) -> dict[float, float]:
     """All scores that a run has reported, by the epochs trained until then."""
     reports: list[EpochReport | EarlyReport] = [*directory.early, *directory.epochs]
     return {report.epoch: score_of(report) for report in reports}
-
-
-def _is_last(run: Run, epoch: float) -> bool:
-    """True for the last epoch of a run, which may be fewer than others of its search have."""
-    return epoch >= run.recipe.train.epochs
 
 
 def _num_epochs(scores: Mapping[float, float]) -> int:
