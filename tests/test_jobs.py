@@ -250,6 +250,22 @@ def test_a_warm_start_is_copied_into_the_plan_and_outlives_its_search(toy_store,
         plan("new")
 
 
+def test_points_of_a_warm_start_follow_a_space_that_is_changed_since(toy_store, tmp_path):
+    make_search(tmp_path / "searches" / "old", num_trials=6, store=toy_store.fingerprint)
+
+    def plan(space):
+        order = SearchOrder(num_trials=3, warm_start=("old",), accept_changes=True)
+        return _Job({"new": space}, toy_store.path, order, place_at(tmp_path)).plans[0]
+
+    write_plan(plan(SPACE), tmp_path / "searches" / "new")
+    tree = SPACE.model_dump(mode="json")
+    tree["space"]["optim.lr"] |= {"low": 1.9e-3, "high": 2.1e-3}
+    narrow = plan(SearchSpace.model_validate(tree))
+    assert len(narrow.first_points) == 3
+    for values in narrow.first_points:
+        assert 1.9e-3 <= narrow.recipe(values).optim.lr <= 2.1e-3
+
+
 def test_an_extension_is_on_top_and_goes_on_where_it_was_cut_short(done, toy_store, tmp_path):
     results, _, _ = done
     order = SearchOrder(num_trials=3, is_extension=True)

@@ -9,6 +9,7 @@ import getpass
 import hashlib
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -65,6 +66,7 @@ def work(order: dict[str, Any]) -> None:
         _make(order, run_dir, push_and_tell, push_look)
     finally:
         storage.push(run_dir, name)
+        shutil.rmtree(run_dir, ignore_errors=True)  # who makes it again fetches all of it
 
 
 def _make(

@@ -31,7 +31,7 @@ from harness.search.plan import PLAN_FILE, SearchPlan, WarmStart, check_plan, re
 from harness.search.points import check_room
 from harness.search.trial_source import TrialSource
 from harness.search.trial_sources import TrialSources
-from harness.search.warm_start import warm_start
+from harness.search.warm_start import refit, warm_start
 from harness.tracking import Tracker
 
 
@@ -211,7 +211,7 @@ class _Job:
         names = self.order.warm_start
         before = read_plan(folder).warm_start if (folder / PLAN_FILE).exists() else WarmStart()
         if not names or names == before.searches:
-            return before if names else WarmStart()
+            return refit(before, space) if names else WarmStart()
         if folder.name in names:
             raise HarnessError(f"--warm-start {folder.name}: a search cannot start from itself")
 

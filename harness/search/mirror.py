@@ -3,8 +3,10 @@
 The driver has the small files of each run in the results folder; weights stay in the storage.
 """
 
+import logging
 from pathlib import Path
 
+from harness.core.errors import HarnessError
 from harness.core.records import Outcome
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
@@ -12,6 +14,8 @@ from harness.execution.storage import Storage
 from harness.search.control import RETRY
 from harness.search.housekeeping import BestFew, is_resumable
 from harness.search.leaderboard import trial_dirs
+
+log = logging.getLogger(__name__)
 
 
 def fetch_trials(storage: Storage, search_dir: Path) -> None:
@@ -59,4 +63,7 @@ class StoredWeights:
         return self.best.enter(name, None if score is None else (-score, name))
 
     def _remove(self, trial: str, files: list[str]) -> None:
-        self.storage.remove(f"{self.group}/{trial}", files)
+        try:
+            self.storage.remove(f"{self.group}/{trial}", files)
+        except HarnessError as error:  # room that is not freed is worth no search
+            log.warning("%s keeps its weights in the storage: %s", trial, error)

@@ -7,7 +7,6 @@ goes on as if it had not been.
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from harness.core.selection import score_of
 from harness.execution.run_book import RunSource
 from harness.search.asha import Asha
 from harness.search.control import LEDGER_FILE, Request, receive, reopen
-from harness.search.leaderboard import trial_dirs, trial_number
+from harness.search.leaderboard import last_written, trial_dirs, trial_number
 from harness.search.plan import SearchPlan
 from harness.search.points import untried
 from harness.search.samplers import num_epochs_of, point_key
@@ -273,7 +272,7 @@ class TrialSource(RunSource):
         elif not self.asha.replay(run.name, scores) and run.recipe.train.epochs not in scores:
             status = Status(outcome=Outcome.PRUNED)
         elif status.outcome is Outcome.RUNNING:
-            died = _last_written(run.directory)
+            died = last_written(run.directory)
             return Status(outcome=Outcome.PREEMPTED, message="its driver ended", at=died)
         else:
             return status
@@ -290,9 +289,3 @@ def scores_of(directory: RunDirectory) -> dict[float, float]:
 def _num_epochs(scores: Mapping[float, float]) -> int:
     """Whole epochs among those that were scored."""
     return sum(float(epoch).is_integer() for epoch in scores)
-
-
-def _last_written(directory: RunDirectory) -> str:
-    """When a run directory was last written to, ISO 8601."""
-    times = [path.stat().st_mtime for path in directory.path.iterdir() if path.is_file()]
-    return datetime.fromtimestamp(max(times), UTC).isoformat(timespec="milliseconds")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.records import Outcome, Status
 from harness.core.run import Run
@@ -45,6 +46,23 @@ def test_what_a_run_leaves_on_its_node_is_in_the_storage(book, made, storage, tm
     assert made == [tmp_path / "node" / "toy" / "t0000-abc"]
     assert storage.pull(tmp_path / "elsewhere", "toy/t0000-abc")
     assert RunDirectory(tmp_path / "elsewhere").status.outcome is Outcome.COMPLETED
+
+
+def test_a_node_is_left_as_empty_as_it_was(book, made, tmp_path):
+    """Weights of every trial of a long search would fill its disk."""
+    worker.work(book.take("ray-1"))
+    assert list((tmp_path / "node" / "toy").iterdir()) == []
+
+
+def test_what_did_not_reach_the_storage_stays_on_the_node(book, made, monkeypatch, tmp_path):
+    def fail(*arguments):
+        raise HarnessError("storage: not reachable")
+
+    order = book.take("ray-1")
+    monkeypatch.setattr(Storage, "push", fail)
+    with pytest.raises(HarnessError, match="not reachable"):
+        worker.work(order)
+    assert (tmp_path / "node" / "toy" / "t0000-abc" / "recipe.json").exists()
 
 
 def test_a_run_that_is_put_aside_while_its_worker_gets_ready_is_not_begun(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger
 from harness.core.records import Outcome, Status
 from harness.core.run_dir import RunDirectory
@@ -87,3 +88,14 @@ def test_pruned_trials_lose_theirs_and_unfinished_ones_do_not(storage, tmp_path)
         weights.ended(RunDirectory(tmp_path / "node" / name))
     assert stored(tmp_path, "t0000-a") == []
     assert stored(tmp_path, "t0001-b") == list(HEAVY)
+
+
+def test_a_storage_that_removes_nothing_does_not_end_the_search(storage, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise HarnessError("storage s3://b: removing: not reachable")
+
+    weights = StoredWeights(storage, tmp_path / "toy", keep=2)
+    store(storage, tmp_path / "node", "t0000-a", Outcome.PRUNED)
+    monkeypatch.setattr(storage, "remove", fail)
+    weights.ended(RunDirectory(tmp_path / "node" / "t0000-a"))
+    assert stored(tmp_path, "t0000-a") == list(HEAVY)
