@@ -222,6 +222,19 @@ def test_a_retry_that_came_when_the_driver_ended_is_taken_up_by_the_next(toy_sto
         assert job.begin(job.plans[0], stack).source.num_to_run == 1
 
 
+def test_each_network_that_a_space_may_take_is_looked_at_before_the_first_trial(
+    toy_store, tmp_path
+):
+    names = {"kind": "choice", "choices": ["densenet_mini", "densnet121"]}
+    tree = SPACE.model_dump(mode="json")
+    tree["space"]["model.name"] = names | {"default": "densenet_mini"}
+    spaces = {"toy": SearchSpace.model_validate(tree)}
+    order = SearchOrder(num_trials=2)
+    with pytest.raises(HarnessError, match="unknown network 'densnet121'"):
+        search_job.search(spaces, store=toy_store.path, order=order, place=place_at(tmp_path))
+    assert not (tmp_path / "searches").exists()
+
+
 def num_trials_of(results, store, order):
     """The trials in all that an order comes to, beside what there is."""
     spaces = {"toy": SearchSpace.load("dannynet-mini").with_base(FAST)}

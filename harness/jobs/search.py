@@ -10,9 +10,11 @@ from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger
 from harness.core.locks import held
 from harness.core.provenance import code_version
+from harness.core.recipe import Recipe
 from harness.core.records import Outcome, Status
 from harness.core.run import Run, RunListener
 from harness.core.space import SearchSpace
+from harness.core.space_checks import corners
 from harness.core.space_lint import lint_space
 from harness.execution.progress import ProgressDisplay
 from harness.execution.ray_session import Resources, fit_resources, num_slots, start_ray
@@ -145,7 +147,7 @@ class _Job:
         """What a trial gets, once all is there; from here on the searches exist."""
         resources = get_ready(
             self.place,
-            [each.plan.space.base for each in searches],
+            [recipe for each in searches for recipe in recipes_of(each.plan.space)],
             self.images,
             num_runs=sum(each.source.num_to_run for each in searches),
             num_kept=sum(each.plan.keep for each in searches),
@@ -236,6 +238,16 @@ class _Job:
         check_room(plan, folder)
         for warning in lint_space(plan.space):
             console.print(f"search {plan.name}: {warning.message}")
+
+
+def recipes_of(space: SearchSpace) -> list[Recipe]:
+    """A recipe for each network, its input and the weights it starts from, of a space's corners."""
+    points = corners(space.base, space.space)
+    recipes = (space.base.with_values(values) for values in points)
+    found: dict[tuple[object, ...], Recipe] = {}
+    for recipe in recipes:
+        found.setdefault((recipe.model.name, recipe.model.weights, recipe.data.input_px), recipe)
+    return list(found.values())
 
 
 def _num_left(plan: SearchPlan, folder: Path) -> int:
