@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import ExitStack
+from io import StringIO
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -21,6 +22,7 @@ from harness.jobs import benchmark as benchmark_job
 from harness.jobs import search as search_job
 from harness.jobs.place import Place
 from harness.jobs.search import SearchOrder, _Job
+from harness.search.budget import Budget
 from harness.search.control import LOCK_FILE, Request, is_running, send
 from harness.search.leaderboard import trial_dirs
 from harness.search.plan import write_plan
@@ -197,6 +199,17 @@ def test_of_two_calls_that_begin_a_search_at_once_one_goes_on(
     monkeypatch.setattr(search_job, "get_ready", get_ready)
     with other, ExitStack() as stack, pytest.raises(HarnessError, match=told):
         job.get_ready([job.begin(job.plans[0], stack)], stack)
+
+
+def test_a_budget_that_ends_nothing_is_told(toy_store, tmp_path, monkeypatch):
+    console = Console(record=True, quiet=False, file=StringIO(), width=200)
+    place = Place(results=tmp_path, resources=Resources(cpus=2, gpus=0), console=console)
+    order = SearchOrder(num_trials=2, budget=Budget(gpu_hours=3))
+    job = _Job({"toy": SPACE}, toy_store.path, order, place)
+    monkeypatch.setattr(search_job, "get_ready", lambda *_, **__: place.resources)
+    with ExitStack() as stack:
+        job.get_ready([job.begin(job.plans[0], stack)], stack)
+    assert "--gpu-hours ends nothing here" in console.export_text()
 
 
 def test_a_search_that_only_the_storage_has_is_held_while_it_goes_on(toy_store, tmp_path):

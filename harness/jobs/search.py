@@ -152,6 +152,10 @@ class _Job:
             num_runs=sum(each.source.num_to_run for each in searches),
             num_kept=sum(each.plan.keep for each in searches),
         )
+        if self.order.budget.gpu_hours is not None and not resources.gpus:
+            self.place.console.print(
+                "--gpu-hours ends nothing here, since trials take no GPU; --hours would"
+            )
         for each in searches:
             if each.folder not in self.held:
                 self._hold(each.folder, stack)
