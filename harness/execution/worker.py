@@ -5,7 +5,6 @@ The worker writes the run directory; the driver only reads it.
 
 import atexit
 import gc
-import getpass
 import hashlib
 import logging
 import os
@@ -148,4 +147,4 @@ def _give_memory_back() -> None:
 def _local_folder(storage: Storage) -> Path:
     """Where this node keeps the run directories that it mirrors into a storage."""
     place = hashlib.sha256(storage.uri.encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"harness-{getpass.getuser()}" / place
+    return Path(tempfile.gettempdir()) / f"harness-{os.getuid()}" / place

@@ -1,5 +1,7 @@
 """What a worker does with an order, without Ray."""
 
+import os
+
 import pytest
 
 from harness.core.errors import HarnessError
@@ -74,3 +76,11 @@ def test_a_run_that_is_put_aside_while_its_worker_gets_ready_is_not_begun(
     assert made == []
     assert storage.pull(tmp_path / "elsewhere", "toy/t0000-abc")
     assert RunDirectory(tmp_path / "elsewhere").status.outcome is Outcome.PREEMPTED
+
+
+def test_a_user_without_a_name_has_a_folder_too(storage, monkeypatch):
+    """Containers run as any number, which no list of users has."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert str(os.getuid()) in str(worker._local_folder(storage))
