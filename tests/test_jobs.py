@@ -25,7 +25,7 @@ from harness.jobs.search import SearchOrder, _Job
 from harness.search.budget import Budget
 from harness.search.control import LOCK_FILE, Request, is_running, send
 from harness.search.leaderboard import trial_dirs
-from harness.search.plan import write_plan
+from harness.search.plan import find_search, write_plan
 from tests.search.made_search import SPACE, make_search
 
 FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
@@ -221,6 +221,7 @@ def test_a_search_that_only_the_storage_has_is_held_while_it_goes_on(toy_store, 
     with ExitStack() as stack:
         assert job.begin(job.plans[0], stack).source.num_to_run == 1
         assert is_running(tmp_path / "results" / "searches" / "toy")
+        assert find_search("toy", tmp_path / "results")  # though no trial may be left to be made
     assert not is_running(tmp_path / "results" / "searches" / "toy")
 
 

@@ -137,6 +137,8 @@ class _Job:
             self._hold(folder, stack)
         if self.storage is not None:
             fetch_trials(self.storage, folder)
+        if is_stored and not (folder / PLAN_FILE).exists():
+            write_plan(plan, folder)
         source = TrialSource(plan, folder)
         if folder in self.held:
             old = receive(folder)  # of an earlier call, which has ended; a retry still holds
