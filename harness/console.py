@@ -123,14 +123,27 @@ def say_leaderboard(trials: Sequence["TrialSummary"], search_dir: Path) -> None:
         print(f"and {len(failures) - NUM_FAILURES} more failed; each status.json says why")
     print(f"wrote {search_dir}")
     if not trials or trials[0].status.outcome != "completed":
-        print(
-            f"next: no trial has completed; mend the cause and harness retry {search_dir.name}, or "
-            "search under another --name"
-        )
+        told = "the same harness search command goes on"
+        if failures:
+            retry = retry_words(search_dir.name, failures)
+            told = f"mend the cause and {retry}, or search under another --name"
+        elif any(trial.status.outcome == "cancelled" for trial in trials):
+            told = f"harness retry {search_dir.name} --cancelled takes the cancelled ones up again"
+        print(f"next: no trial has completed; {told}")
         return
     changed = show_changes(trials[0].changes) or "nothing: the default recipe itself"
     print(f"the best, {trials[0].name}, changed {changed}")
     print(f"next: harness benchmark --search {search_dir.name}, or harness ui to browse MLflow")
+
+
+def retry_words(search: str, failures: Sequence["TrialSummary"]) -> str:
+    """The command that makes failed trials again; those that would fail again must be named."""
+    from harness.search.control import NOT_RETRIED
+
+    if any(trial.status.reason not in NOT_RETRIED for trial in failures):
+        return f"harness retry {search}"
+    named = (trial.name.partition("-")[0] for trial in failures[:NUM_FAILURES])
+    return f"harness retry {search} {' '.join(named)}"
 
 
 def say_estimates(estimates: Mapping[str, "Estimate"]) -> None:
@@ -145,14 +158,20 @@ def say_estimates(estimates: Mapping[str, "Estimate"]) -> None:
 
 def say_status(standing: "Standing") -> None:
     """How a search stands, and what is next."""
-    plan = standing.plan
+    from harness.core.records import Outcome
+    from harness.search.control import NOT_RETRIED
+
+    plan, counts = standing.plan, standing.counts
     print("\n".join(status_lines(standing)))
     if standing.driver:
         print(f"next: harness stop {plan.name}, or harness cancel {plan.name}")
-    elif standing.failed:
+    elif any(trial.status.reason not in NOT_RETRIED for trial in standing.failed):
         print(f"next: harness retry {plan.name}, then the same harness search command")
-    elif standing.num_new or any(not outcome.is_final for outcome in standing.counts):
+    elif standing.num_new or any(not outcome.is_final for outcome in counts):
         print("next: the same harness search command, which goes on")
+    elif standing.failed and Outcome.COMPLETED not in counts:
+        retry = retry_words(plan.name, standing.failed)
+        print(f"next: mend the cause and {retry}, then the same harness search command")
     else:
         print(f"next: harness benchmark --search {plan.name}")
 

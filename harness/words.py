@@ -206,7 +206,7 @@ def _absolute(values: dict[str, object]) -> dict[str, object]:
 
 
 def _absolute_weights(name: str) -> str:
-    return name if name in ("none", "imagenet") else str(Path(name).resolve())
+    return name if name in ("none", "imagenet") else str(Path(name).expanduser().resolve())
 
 
 PLACES: dict[str, Callable[[str], str]] = {

@@ -10,12 +10,15 @@ from harness.console import (
     print_table,
     progress_bar,
     say_leaderboard,
+    say_status,
     show_changes,
     show_values,
 )
 from harness.core.recipe import Recipe
 from harness.core.records import FailureReason, Outcome, Status
-from harness.search.leaderboard import TrialSummary
+from harness.search.leaderboard import TrialSummary, count_outcomes
+from harness.search.standing import Standing
+from tests.search.made_search import make_search
 
 LONG = "optim.lr 5e-05 → 0.00012, loss.gamma 2 → 1.31, augment.jitter 0.1 → 0.292, " * 3
 
@@ -113,7 +116,46 @@ def test_a_search_in_which_nothing_completed_says_why(capsys):
     assert "more of it" not in out
     assert "and 2 more failed" in out
     assert "harness benchmark" not in out
-    assert out.splitlines()[-1].startswith("next: no trial has completed")
+    told = "mend the cause and harness retry mine t0000 t0001 t0002, or search under"
+    assert out.splitlines()[-1].startswith(f"next: no trial has completed; {told}")
+
+
+def test_a_search_that_was_cut_short_before_its_first_trial_goes_on(capsys):
+    say_leaderboard([], Path("/r/searches/mine"))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "next: no trial has completed; the same harness search command goes on"
+    say_leaderboard([trial(0, Status(outcome=Outcome.CANCELLED))], Path("/r/searches/mine"))
+    assert "harness retry mine --cancelled" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ([COMPLETED], "harness benchmark --search toy"),
+        ([COMPLETED, Status(outcome=Outcome.FAILED, reason=FailureReason.CODE)],
+         "harness retry toy, then the same harness search command"),
+        ([], "mend the cause and harness retry toy t0000, then the same harness search command"),
+    ],
+)  # fmt: skip
+def test_a_trial_that_would_fail_again_is_not_to_be_retried(capsys, tmp_path, others, told):
+    """As `harness retry` without names leaves it: a few diverge in most searches."""
+    statuses = [Status(outcome=Outcome.FAILED, reason=FailureReason.DIVERGED), *others]
+    board = [trial(number, status) for number, status in enumerate(statuses)]
+    plan = make_search(tmp_path / "toy", num_trials=1)
+    standing = Standing(
+        plan=plan.model_copy(update={"num_trials": len(board)}),
+        folder=tmp_path / "toy",
+        driver="",
+        counts=count_outcomes(board),
+        num_new=0,
+        running=[],
+        best=None,
+        failed=[each for each in board if each.status.outcome is Outcome.FAILED],
+        gpu_hours=0.0,
+        num_bytes=0,
+    )
+    say_status(standing)
+    assert capsys.readouterr().out.splitlines()[-1] == f"next: {told}"
 
 
 def test_values_are_short():

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from contextlib import ExitStack
+from io import StringIO
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -11,14 +13,19 @@ from harness import tracking
 from harness.benchmark.plan import BenchmarkPlan
 from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger
-from harness.core.records import Outcome, Status
+from harness.core.locks import held
+from harness.core.records import FailureReason, Outcome, Status
 from harness.core.space import SearchSpace
 from harness.execution.ray_session import Resources
+from harness.execution.storage import Storage
 from harness.jobs import benchmark as benchmark_job
 from harness.jobs import search as search_job
 from harness.jobs.place import Place
 from harness.jobs.search import SearchOrder, _Job
-from harness.search.plan import write_plan
+from harness.search.budget import Budget
+from harness.search.control import LOCK_FILE, Request, is_running, send
+from harness.search.leaderboard import trial_dirs
+from harness.search.plan import find_search, write_plan
 from tests.search.made_search import SPACE, make_search
 
 FAST = {"data.resize_px": 32, "data.input_px": 32, "train.epochs": 5}
@@ -124,7 +131,6 @@ def test_mlflow_is_rebuilt_from_the_folders(done, toy_store, tmp_path):
 
 def test_a_failed_final_run_is_a_gap_with_its_reason(done, toy_store, tmp_path):
     """A final run that diverged stays failed, and its cell says so."""
-    from harness.core.records import FailureReason
     from harness.core.run_dir import RunDirectory
 
     results, _, _ = done
@@ -160,6 +166,89 @@ def test_a_search_that_cannot_start_leaves_no_search(toy_store, tmp_path):
     assert not (tmp_path / "results" / "searches").exists()
 
 
+# Whose a search is ----------------------------------------------------------------------------
+
+
+def job_of(store, results, *, storage=None):
+    place = Place(
+        results=results,
+        resources=Resources(cpus=2, gpus=0),
+        console=Console(quiet=True),
+        storage=storage and str(storage),
+    )
+    return _Job({"toy": SPACE}, store.path, SearchOrder(num_trials=2), place)
+
+
+@pytest.mark.parametrize(
+    ("is_over", "told"), [(False, "in use by process"), (True, "begun by another process")]
+)
+def test_of_two_calls_that_begin_a_search_at_once_one_goes_on(
+    toy_store, tmp_path, monkeypatch, is_over, told
+):
+    job, other = job_of(toy_store, tmp_path), ExitStack()
+    folder = tmp_path / "searches" / "toy"
+
+    def get_ready(*arguments, **options):
+        """Takes seconds, in which the other call has come further."""
+        other.enter_context(held(folder / LOCK_FILE))
+        write_plan(job.plans[0], folder)
+        if is_over:
+            other.close()
+        return Resources(cpus=2, gpus=0)
+
+    monkeypatch.setattr(search_job, "get_ready", get_ready)
+    with other, ExitStack() as stack, pytest.raises(HarnessError, match=told):
+        job.get_ready([job.begin(job.plans[0], stack)], stack)
+
+
+def test_a_budget_that_ends_nothing_is_told(toy_store, tmp_path, monkeypatch):
+    console = Console(record=True, quiet=False, file=StringIO(), width=200)
+    place = Place(results=tmp_path, resources=Resources(cpus=2, gpus=0), console=console)
+    order = SearchOrder(num_trials=2, budget=Budget(gpu_hours=3))
+    job = _Job({"toy": SPACE}, toy_store.path, order, place)
+    monkeypatch.setattr(search_job, "get_ready", lambda *_, **__: place.resources)
+    with ExitStack() as stack:
+        job.get_ready([job.begin(job.plans[0], stack)], stack)
+    assert "--gpu-hours ends nothing here" in console.export_text()
+
+
+def test_a_search_that_only_the_storage_has_is_held_while_it_goes_on(toy_store, tmp_path):
+    make_search(tmp_path / "node" / "toy", num_trials=1, store=toy_store.fingerprint)
+    storage = Storage.open(str(tmp_path / "storage"))
+    (trial,) = trial_dirs(tmp_path / "node" / "toy")
+    storage.push(trial.path, f"toy/{trial.path.name}")
+    job = job_of(toy_store, tmp_path / "results", storage=tmp_path / "storage")
+    with ExitStack() as stack:
+        assert job.begin(job.plans[0], stack).source.num_to_run == 1
+        assert is_running(tmp_path / "results" / "searches" / "toy")
+        assert find_search("toy", tmp_path / "results")  # though no trial may be left to be made
+    assert not is_running(tmp_path / "results" / "searches" / "toy")
+
+
+def test_a_retry_that_came_when_the_driver_ended_is_taken_up_by_the_next(toy_store, tmp_path):
+    folder = tmp_path / "searches" / "toy"
+    make_search(folder, num_trials=2, store=toy_store.fingerprint)
+    failed = trial_dirs(folder)[1]
+    failed.set_status(Status(outcome=Outcome.FAILED, reason=FailureReason.CODE))
+    send(folder, Request(what="retry", trials=(failed.path.name,)))
+    job = job_of(toy_store, tmp_path)
+    with ExitStack() as stack:
+        assert job.begin(job.plans[0], stack).source.num_to_run == 1
+
+
+def test_each_network_that_a_space_may_take_is_looked_at_before_the_first_trial(
+    toy_store, tmp_path
+):
+    names = {"kind": "choice", "choices": ["densenet_mini", "densnet121"]}
+    tree = SPACE.model_dump(mode="json")
+    tree["space"]["model.name"] = names | {"default": "densenet_mini"}
+    spaces = {"toy": SearchSpace.model_validate(tree)}
+    order = SearchOrder(num_trials=2)
+    with pytest.raises(HarnessError, match="unknown network 'densnet121'"):
+        search_job.search(spaces, store=toy_store.path, order=order, place=place_at(tmp_path))
+    assert not (tmp_path / "searches").exists()
+
+
 def num_trials_of(results, store, order):
     """The trials in all that an order comes to, beside what there is."""
     spaces = {"toy": SearchSpace.load("dannynet-mini").with_base(FAST)}
@@ -186,6 +275,22 @@ def test_a_warm_start_is_copied_into_the_plan_and_outlives_its_search(toy_store,
         plan("old", "other")
     with pytest.raises(HarnessError, match="cannot start from itself"):
         plan("new")
+
+
+def test_points_of_a_warm_start_follow_a_space_that_is_changed_since(toy_store, tmp_path):
+    make_search(tmp_path / "searches" / "old", num_trials=6, store=toy_store.fingerprint)
+
+    def plan(space):
+        order = SearchOrder(num_trials=3, warm_start=("old",), accept_changes=True)
+        return _Job({"new": space}, toy_store.path, order, place_at(tmp_path)).plans[0]
+
+    write_plan(plan(SPACE), tmp_path / "searches" / "new")
+    tree = SPACE.model_dump(mode="json")
+    tree["space"]["optim.lr"] |= {"low": 1.9e-3, "high": 2.1e-3}
+    narrow = plan(SearchSpace.model_validate(tree))
+    assert len(narrow.first_points) == 3
+    for values in narrow.first_points:
+        assert 1.9e-3 <= narrow.recipe(values).optim.lr <= 2.1e-3
 
 
 def test_an_extension_is_on_top_and_goes_on_where_it_was_cut_short(done, toy_store, tmp_path):

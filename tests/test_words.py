@@ -1,11 +1,20 @@
 """What words mean, where the command line and the Python interface say them alike."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.benchmark.plan import BenchmarkPlan
 from harness.core.errors import HarnessError
 from harness.core.space import SearchSpace
-from harness.words import checked_values, named_files, plan_of, recipe_of, spaces_of
+from harness.words import (
+    checked_values,
+    named_files,
+    plan_of,
+    recipe_of,
+    settings_of,
+    spaces_of,
+)
 
 
 def test_a_space_that_is_given_is_as_good_as_its_name():
@@ -57,3 +66,10 @@ def test_files_are_named_once(tmp_path):
     assert found == dict.fromkeys(("theirs", "again"), tmp_path / "theirs.csv")
     with pytest.raises(HarnessError, match="the name 'theirs' is taken"):
         named_files([str(tmp_path / "theirs.csv")] * 2)
+
+
+def test_a_file_of_weights_is_named_by_its_absolute_path():
+    """Where the shell leaves `~` alone, as it does within an option, it is the home folder."""
+    assert settings_of(["model.weights=~/w.pt"]) == {"model.weights": str(Path.home() / "w.pt")}
+    assert settings_of(["model.weights=w.pt"]) == {"model.weights": str(Path.cwd() / "w.pt")}
+    assert settings_of(["model.weights=none"]) == {"model.weights": "none"}

@@ -6,6 +6,7 @@ Runs are told by their keys, `SEARCH/TRIAL`, since several searches run side by 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Self
 
 from rich.console import Console, Group
@@ -71,6 +72,7 @@ class ProgressDisplay:
         self.num_before = self.num_done
         self.best = best
         self.running: dict[str, RunningRow] = {}
+        self.ended: dict[str, Outcome] = {}
         self.started = self.said = time.monotonic()
         self.live: Live | None = None
 
@@ -104,6 +106,10 @@ class ProgressDisplay:
 
     def on_end(self, run: Run, status: Status) -> None:
         row = self.running.pop(run.key, RunningRow(run))
+        before = self.ended.get(run.key)
+        if before is not None:  # a retry: it counts once, as it has ended now
+            self.counts[before] -= 1
+        self.ended[run.key] = status.outcome
         self.counts[status.outcome] = self.counts.get(status.outcome, 0) + 1
         self._say(self._line(row, status))
 
@@ -128,7 +134,7 @@ class ProgressDisplay:
 
     def _counts(self) -> Text:
         text = Text(f"  {len(self.running)} running")
-        for outcome, count in self.counts.items():
+        for outcome, count in filter(itemgetter(1), self.counts.items()):
             text.append(f" · {count} {outcome}", style=STYLES.get(outcome, ""))
         return text
 

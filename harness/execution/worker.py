@@ -5,10 +5,10 @@ The worker writes the run directory; the driver only reads it.
 
 import atexit
 import gc
-import getpass
 import hashlib
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -65,6 +65,7 @@ def work(order: dict[str, Any]) -> None:
         _make(order, run_dir, push_and_tell, push_look)
     finally:
         storage.push(run_dir, name)
+        shutil.rmtree(run_dir, ignore_errors=True)  # who makes it again fetches all of it
 
 
 def _make(
@@ -147,4 +148,4 @@ def _give_memory_back() -> None:
 def _local_folder(storage: Storage) -> Path:
     """Where this node keeps the run directories that it mirrors into a storage."""
     place = hashlib.sha256(storage.uri.encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"harness-{getpass.getuser()}" / place
+    return Path(tempfile.gettempdir()) / f"harness-{os.getuid()}" / place

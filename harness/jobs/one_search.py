@@ -21,6 +21,7 @@ from harness.search.pictures import draw_pictures
 from harness.search.plan import SearchPlan
 from harness.search.trial_source import TrialSource
 from harness.tracking import Tracker
+from harness.tracking.contents import FINGERPRINT
 
 NUM_FIGURES = 3
 """So many of the best trials get their figures drawn in MLflow."""
@@ -88,5 +89,6 @@ class OneSearch:
         return {
             "harness.sampler": settings.sampler,
             "harness.scheduler": settings.scheduler,
+            FINGERPRINT: self.plan.store_fingerprint,
             "harness.warm_start": ", ".join(point.origin for point in origins),
         }

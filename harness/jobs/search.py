@@ -10,9 +10,11 @@ from harness.core.errors import HarnessError
 from harness.core.ledger import Ledger
 from harness.core.locks import held
 from harness.core.provenance import code_version
+from harness.core.recipe import Recipe
 from harness.core.records import Outcome, Status
 from harness.core.run import Run, RunListener
 from harness.core.space import SearchSpace
+from harness.core.space_checks import corners
 from harness.core.space_lint import lint_space
 from harness.execution.progress import ProgressDisplay
 from harness.execution.ray_session import Resources, fit_resources, num_slots, start_ray
@@ -28,9 +30,10 @@ from harness.search.housekeeping import Housekeeper
 from harness.search.leaderboard import TrialSummary
 from harness.search.mirror import StoredWeights, fetch_trials
 from harness.search.plan import PLAN_FILE, SearchPlan, WarmStart, check_plan, read_plan, write_plan
+from harness.search.points import check_room
 from harness.search.trial_source import TrialSource
 from harness.search.trial_sources import TrialSources
-from harness.search.warm_start import warm_start
+from harness.search.warm_start import refit, warm_start
 from harness.tracking import Tracker
 
 
@@ -118,6 +121,7 @@ class _Job:
         self.place = place
         self.images = open_images(store, [space.base for space in spaces.values()])
         self.storage = open_storage(place)
+        self.held: set[Path] = set()
         self.plans = [self._plan(name, space) for name, space in spaces.items()]
         for plan in self.plans:
             self._check(plan)
@@ -128,29 +132,48 @@ class _Job:
     def begin(self, plan: SearchPlan, stack: ExitStack) -> OneSearch:
         """The search as its folder has it, which is ours from now on; nothing is begun."""
         folder = self.folder(plan)
-        if folder.exists():
-            stack.enter_context(held(folder / LOCK_FILE))
+        is_stored = self.storage is not None and bool(self.storage.names(plan.name))
+        if folder.exists() or is_stored:
+            self._hold(folder, stack)
         if self.storage is not None:
             fetch_trials(self.storage, folder)
-        return OneSearch(plan, folder, TrialSource(plan, folder))
+        if is_stored and not (folder / PLAN_FILE).exists():
+            write_plan(plan, folder)
+        source = TrialSource(plan, folder)
+        if folder in self.held:
+            old = receive(folder)  # of an earlier call, which has ended; a retry still holds
+            source.reopen([name for request in old for name in request.trials])
+        return OneSearch(plan, folder, source)
 
     def get_ready(self, searches: Sequence[OneSearch], stack: ExitStack) -> Resources:
         """What a trial gets, once all is there; from here on the searches exist."""
         resources = get_ready(
             self.place,
-            [each.plan.space.base for each in searches],
+            [recipe for each in searches for recipe in recipes_of(each.plan.space)],
             self.images,
             num_runs=sum(each.source.num_to_run for each in searches),
             num_kept=sum(each.plan.keep for each in searches),
         )
+        if self.order.budget.gpu_hours is not None and not resources.gpus:
+            self.place.console.print(
+                "--gpu-hours ends nothing here, since trials take no GPU; --hours would"
+            )
         for each in searches:
-            if not each.folder.exists():
-                stack.enter_context(held(each.folder / LOCK_FILE))
+            if each.folder not in self.held:
+                self._hold(each.folder, stack)
+                if (each.folder / PLAN_FILE).exists():
+                    raise HarnessError(
+                        f"search {each.plan.name!r} was begun by another process meanwhile; run "
+                        "the same command again to go on with it"
+                    )
             write_plan(each.plan, each.folder)
             each.source.gpus_per_trial = resources.gpus or 0.0
-            old = receive(each.folder)  # of an earlier call, which has ended; a retry still holds
-            each.source.reopen([name for request in old for name in request.trials])
         return resources
+
+    def _hold(self, folder: Path, stack: ExitStack) -> None:
+        """Make the search of a folder ours until the stack is closed."""
+        stack.enter_context(held(folder / LOCK_FILE))
+        self.held.add(folder)
 
     def make(self, searches: Sequence[OneSearch], resources: Resources, tracker: Tracker) -> None:
         """The trials that are left."""
@@ -196,7 +219,7 @@ class _Job:
         names = self.order.warm_start
         before = read_plan(folder).warm_start if (folder / PLAN_FILE).exists() else WarmStart()
         if not names or names == before.searches:
-            return before if names else WarmStart()
+            return refit(before, space) if names else WarmStart()
         if folder.name in names:
             raise HarnessError(f"--warm-start {folder.name}: a search cannot start from itself")
 
@@ -218,8 +241,19 @@ class _Job:
         changed = check_plan(plan, folder, accept_changes=self.order.accept_changes)
         if changed:
             console.print(f"search {plan.name} goes on with changes: {'; '.join(changed)}")
+        check_room(plan, folder)
         for warning in lint_space(plan.space):
             console.print(f"search {plan.name}: {warning.message}")
+
+
+def recipes_of(space: SearchSpace) -> list[Recipe]:
+    """A recipe for each network, its input and the weights it starts from, of a space's corners."""
+    points = corners(space.base, space.space)
+    recipes = (space.base.with_values(values) for values in points)
+    found: dict[tuple[object, ...], Recipe] = {}
+    for recipe in recipes:
+        found.setdefault((recipe.model.name, recipe.model.weights, recipe.data.input_px), recipe)
+    return list(found.values())
 
 
 def _num_left(plan: SearchPlan, folder: Path) -> int:

@@ -18,6 +18,8 @@ from harness.core.run_dir import RunDirectory
 
 LEDGER_FILE = "ledger.jsonl"
 LOCK_FILE = "lock"
+RETRY = "retry"
+"""The message of the status of a trial that is to be made again."""
 NOT_RETRIED = (FailureReason.DIVERGED, FailureReason.DATA)
 """These would fail again; they are made again only when they are named."""
 
@@ -101,7 +103,8 @@ def send(search_dir: Path, request: Request) -> None:
 def receive(search_dir: Path) -> list[Request]:
     """Take all requests, in the order in which they were made."""
     requests = []
-    for path in sorted((search_dir / "control").glob("*.json")):
+    # Not those whose name begins with a dot, which `glob` finds, too: they are half written.
+    for path in sorted((search_dir / "control").glob("[0-9]*.json")):
         requests.append(Request.model_validate(read_json(path)))
         path.unlink()
     return requests
@@ -145,7 +148,7 @@ def _checked(ledger: Ledger, name: str) -> str:
 
 def reopen(search_dir: Path, ledger: Ledger, trials: Sequence[str]) -> None:
     """Put trials back among those to be run; they go on from their checkpoints, where they are."""
-    queued = Status(outcome=Outcome.QUEUED, message="retry")
+    queued = Status(outcome=Outcome.QUEUED, message=RETRY)
     for name in trials:
         ledger.append(LedgerLine(trial=name, outcome=queued.outcome, message=queued.message))
         if (search_dir / name).is_dir():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ def trial_dirs(search_dir: Path) -> list[RunDirectory]:
 def trial_number(name: str) -> int:
     """7 for `t0007-3fa2c1`."""
     return int(name[1:].partition("-")[0])
+
+
+def last_written(run: RunDirectory) -> str:
+    """When a run directory was last written to, ISO 8601."""
+    times = [path.stat().st_mtime for path in run.path.iterdir() if path.is_file()]
+    return datetime.fromtimestamp(max(times), UTC).isoformat(timespec="milliseconds")
 
 
 def summarize(run: RunDirectory, published: Recipe) -> TrialSummary | None:

@@ -3,22 +3,35 @@
 The driver has the small files of each run in the results folder; weights stay in the storage.
 """
 
+import logging
 from pathlib import Path
 
+from harness.core.errors import HarnessError
 from harness.core.records import Outcome
 from harness.core.run_dir import RunDirectory
 from harness.core.selection import SCORE
 from harness.execution.storage import Storage
+from harness.search.control import RETRY
 from harness.search.housekeeping import BestFew, is_resumable
 from harness.search.leaderboard import trial_dirs
 
+log = logging.getLogger(__name__)
+
 
 def fetch_trials(storage: Storage, search_dir: Path) -> None:
-    """Bring the small files of all trials here that are not known to have ended."""
+    """Bring the small files of all trials here that are not known to have ended.
+
+    One that is to be made again stays so: the storage has as yet how it ended before.
+    """
     for name in storage.names(search_dir.name):
         run = RunDirectory(search_dir / name)
-        if not run.status.outcome.is_final:
-            storage.pull(run.path, f"{search_dir.name}/{name}", heavy=False)
+        before = run.status
+        if before.outcome.is_final:
+            continue
+        storage.pull(run.path, f"{search_dir.name}/{name}", heavy=False)
+        found = run.status
+        if before.message == RETRY and found.outcome.is_final and found.at <= before.at:
+            run.set_status(before)
 
 
 class StoredWeights:
@@ -50,4 +63,7 @@ class StoredWeights:
         return self.best.enter(name, None if score is None else (-score, name))
 
     def _remove(self, trial: str, files: list[str]) -> None:
-        self.storage.remove(f"{self.group}/{trial}", files)
+        try:
+            self.storage.remove(f"{self.group}/{trial}", files)
+        except HarnessError as error:  # room that is not freed is worth no search
+            log.warning("%s keeps its weights in the storage: %s", trial, error)

@@ -31,6 +31,7 @@ from scipy.stats import norm
 
 from harness.core.parameters import Choice, IntRange, Parameter
 from harness.core.space import SearchSpace
+from harness.core.space_checks import possible
 from harness.search.asha import rung_epochs
 from harness.search.axes import Axes, FloatArray
 from harness.search.gaussian_process import GaussianProcess
@@ -241,8 +242,7 @@ def _num_startup(space: SearchSpace) -> int:
 
 def num_epochs_of(space: SearchSpace) -> int:
     """Epochs of the longest training of a space."""
-    parameter = space.space.get("train.epochs")
-    return int(max(parameter.ends)) if parameter else space.base.train.epochs
+    return int(max(possible("train.epochs", space.base, space.space)))
 
 
 Sampler = Callable[[SearchSpace, Sequence[Seen], int], dict[str, Any]]

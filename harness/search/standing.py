@@ -1,13 +1,16 @@
 """`Standing`: how a search stands, read from its folder by anybody at any time."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.ledger import Ledger, moment
 from harness.core.locks import holder_of
 from harness.core.records import Outcome
+from harness.core.run_dir import RunDirectory
 from harness.search.control import LEDGER_FILE, LOCK_FILE, is_running
-from harness.search.leaderboard import TrialSummary, count_outcomes, leaderboard
+from harness.search.housekeeping import size_of_file
+from harness.search.leaderboard import TrialSummary, count_outcomes, last_written, leaderboard
 from harness.search.plan import SearchPlan, read_plan
 
 
@@ -40,16 +43,26 @@ def standing_of(folder: Path) -> Standing:
     board = leaderboard(folder, plan.default_recipe)
     ledger = Ledger(folder / LEDGER_FILE)
     counts = count_outcomes(board)
+    running = [trial for trial in board if trial.status.outcome is Outcome.RUNNING]
+    driver = holder_of(folder / LOCK_FILE) if is_running(folder) else ""
+    # Without a driver nothing runs: it has died, and its trials with it.
+    ended = [] if driver else [last_written(RunDirectory(trial.path)) for trial in running]
     scored = [trial for trial in board if trial.score is not None]
     return Standing(
         plan=plan,
         folder=folder,
-        driver=holder_of(folder / LOCK_FILE) if is_running(folder) else "",
+        driver=driver,
         counts=counts,
         num_new=max(0, plan.num_trials - len(board)),
-        running=[trial for trial in board if trial.status.outcome is Outcome.RUNNING],
+        running=running,
         best=max(scored, key=lambda trial: trial.score or 0.0, default=None),
         failed=[trial for trial in board if trial.status.outcome is Outcome.FAILED],
-        gpu_hours=ledger.gpu_seconds(until=moment()) / 3600,
-        num_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        gpu_hours=ledger.gpu_seconds(until=max(ended, default=moment())) / 3600,
+        num_bytes=_num_bytes(folder),
     )
+
+
+def _num_bytes(folder: Path) -> int:
+    """Of all files of a folder, some of which may go while they are counted."""
+    files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    return sum(size_of_file(path) or 0 for path in files)

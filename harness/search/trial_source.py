@@ -7,7 +7,6 @@ goes on as if it had not been.
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,15 @@ from harness.core.recipe import Recipe
 from harness.core.records import EarlyReport, EpochReport, FailureReason, Outcome, Status
 from harness.core.run import Run
 from harness.core.run_dir import RunDirectory
+from harness.core.seeds import derive_seed
 from harness.core.selection import score_of
 from harness.execution.run_book import RunSource
 from harness.search.asha import Asha
 from harness.search.control import LEDGER_FILE, Request, receive, reopen
-from harness.search.leaderboard import trial_dirs, trial_number
+from harness.search.leaderboard import last_written, trial_dirs, trial_number
 from harness.search.plan import SearchPlan
-from harness.search.samplers import point_key
+from harness.search.points import untried
+from harness.search.samplers import num_epochs_of, point_key
 from harness.search.study import Study
 
 NUM_ASKS_FOR_A_NEW_POINT = 200
@@ -40,7 +41,7 @@ class TrialSource(RunSource):
         self.gpus_per_trial = gpus_per_trial
         self.ledger = Ledger(search_dir / LEDGER_FILE)
         self.study = Study(plan.space, seed=plan.seed, first=plan.first_points)
-        self.asha = Asha(plan.space.search, num_epochs=plan.space.base.train.epochs)
+        self.asha = Asha(plan.space.search, num_epochs=num_epochs_of(plan.space))
         self.points: set[Any] = set()
         self.ended: list[Run] = []
         self.unfinished: deque[Run] = deque()
@@ -108,10 +109,15 @@ class TrialSource(RunSource):
             self.ending = Status(outcome=Outcome.CANCELLED, message="harness cancel")
 
     def reopen(self, trials: Sequence[str]) -> None:
-        """Make ended trials again, from their checkpoints where they are."""
-        reopen(self.search_dir, self.ledger, trials)
-        self.ended = [run for run in self.ended if run.name not in trials]
-        self.unfinished.extend(self.run_of(name) for name in trials)
+        """Make ended trials again, from their checkpoints where they are.
+
+        What is asked for twice is made once: two workers must not have one folder.
+        """
+        last = {name: self.ledger.last(name) for name in trials}
+        again = [name for name, line in last.items() if line and line.outcome.is_final]
+        reopen(self.search_dir, self.ledger, again)
+        self.ended = [run for run in self.ended if run.name not in again]
+        self.unfinished.extend(self.run_of(name) for name in again)
 
     def run_of(self, name: str) -> Run:
         """A trial of the search by its name."""
@@ -159,14 +165,18 @@ class TrialSource(RunSource):
         """
         for attempt in range(NUM_ASKS_FOR_A_NEW_POINT):
             values = self.study.ask(self.next_number, attempt)
-            key = point_key(values)
-            if key not in self.points:
-                self.points.add(key)
-                return values
-        raise HarnessError(
-            f"search {self.plan.name!r}: {self.next_number} trials have tried what the space "
-            f"holds; ask for --trials {self.next_number} or widen it"
-        )
+            if point_key(values) not in self.points:
+                break
+        else:  # chance may have passed over the last ones
+            rest = untried(self.plan.space, self.points)
+            if not rest:
+                raise HarnessError(
+                    f"search {self.plan.name!r}: {self.next_number} trials have tried what the "
+                    f"space holds; ask for --trials {self.next_number} or widen it"
+                )
+            values = rest[derive_seed(self.plan.seed, "rest", self.next_number) % len(rest)]
+        self.points.add(point_key(values))
+        return values
 
     def _run(self, name: str, recipe: Recipe, values: Mapping[str, Any]) -> Run:
         return Run(
@@ -264,10 +274,10 @@ class TrialSource(RunSource):
         """How a trial stands whose driver died: perhaps ASHA had yet to speak about its epoch."""
         if not is_ours:
             status = Status(outcome=Outcome.CANCELLED, message="it belongs to another image store")
-        elif not self.asha.replay(run.name, scores):
+        elif not self.asha.replay(run.name, scores) and run.recipe.train.epochs not in scores:
             status = Status(outcome=Outcome.PRUNED)
         elif status.outcome is Outcome.RUNNING:
-            died = _last_written(run.directory)
+            died = last_written(run.directory)
             return Status(outcome=Outcome.PREEMPTED, message="its driver ended", at=died)
         else:
             return status
@@ -284,9 +294,3 @@ def scores_of(directory: RunDirectory) -> dict[float, float]:
 def _num_epochs(scores: Mapping[float, float]) -> int:
     """Whole epochs among those that were scored."""
     return sum(float(epoch).is_integer() for epoch in scores)
-
-
-def _last_written(directory: RunDirectory) -> str:
-    """When a run directory was last written to, ISO 8601."""
-    times = [path.stat().st_mtime for path in directory.path.iterdir() if path.is_file()]
-    return datetime.fromtimestamp(max(times), UTC).isoformat(timespec="milliseconds")

@@ -51,6 +51,14 @@ def warm_start(
     return WarmStart(searches=tuple(searches), points=tuple(points))
 
 
+def refit(begun: WarmStart, space: SearchSpace) -> WarmStart:
+    """The points of a search that was begun, in its space as it is now."""
+    points = (
+        point.model_copy(update={"values": fit(space, point.values)[0]}) for point in begun.points
+    )
+    return begun.model_copy(update={"points": tuple(points)})
+
+
 def fit(space: SearchSpace, old: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """A point of the space with the values of another where it can have them, else defaults.
 

@@ -15,8 +15,9 @@ from mlflow.entities import Run as MlflowRun
 from harness.core.errors import HarnessError, did_you_mean
 from harness.core.records import Outcome
 from harness.core.selection import SCORE
-from harness.tracking.contents import filter_string
+from harness.tracking.contents import FINGERPRINT, filter_string
 from harness.tracking.store import (
+    RESULTS_ID,
     Store,
     artifacts_of,
     database_of,
@@ -58,14 +59,15 @@ def winners(
     """
     _check_exists(results, uri)
     store = find_store(results, uri)
+    store_of = _stores(store)
     if search is not None:
-        _check_search(store, search)
+        _check_search(store, search, {name for name, _ in store_of})
     outcomes = {Outcome.COMPLETED, Outcome.PRUNED} if with_pruned else {Outcome.COMPLETED}
     wanted = f"tags.harness.kind = 'trial' AND metrics.`{SCORE}` >= 0"
     if search is not None:
         wanted = f"{filter_string(search)} AND metrics.`{SCORE}` >= 0"
     found = store.search(wanted, order_by=f"metrics.`{SCORE}` DESC")
-    rows = (_winner(run) for run in found)
+    rows = (_winner(run) for run in found if _is_of_the_store(run, store_of))
     return list(islice((row for row in rows if row.outcome in outcomes), limit))
 
 
@@ -116,9 +118,24 @@ def _check_exists(results: Path, uri: str | None) -> None:
         raise HarnessError(f"no MLflow store at {database_of(results)}: run `harness search` first")
 
 
-def _check_search(store: Store, search: str) -> None:
-    parents = store.search("tags.harness.kind = 'search'")
-    names = {run.data.tags["harness.group"] for run in parents}
+def _stores(store: Store) -> dict[tuple[str, str], str]:
+    """The searches that MLflow has, each with the fingerprint of its image store."""
+    parents = store.search("tags.harness.kind = 'search'")  # the latest of a name counts
+    return {_search_of(run): run.data.tags.get(FINGERPRINT, "") for run in parents}
+
+
+def _search_of(run: MlflowRun) -> tuple[str, str]:
+    """Its name, and whose it is where several results folders share MLflow."""
+    return run.data.tags["harness.group"], run.data.tags.get(RESULTS_ID, "")
+
+
+def _is_of_the_store(run: MlflowRun, store_of: dict[tuple[str, str], str]) -> bool:
+    """False for a trial on an earlier image store of its search: its score is another measure."""
+    wanted = store_of.get(_search_of(run))
+    return not wanted or run.data.params.get("data.store", wanted) == wanted
+
+
+def _check_search(store: Store, search: str, names: set[str]) -> None:
     if search not in names:
         known = f"; there are {', '.join(sorted(names))}" if names else ""
         raise HarnessError(

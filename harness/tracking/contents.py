@@ -33,6 +33,9 @@ GROUP_KIND: dict[str, GroupKind] = {"trial": "search", "final": "benchmark"}
 PARENT = "mlflow.parentRunId"
 """The tag by which MLflow nests runs."""
 
+FINGERPRINT = "harness.fingerprint"
+"""The tag of a search that names the image store by which its trials are ranked."""
+
 KINDS = (*GROUP_KIND, *GROUP_KIND.values())
 
 TERMINAL = {

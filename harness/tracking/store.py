@@ -16,10 +16,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 
 from harness.core.errors import HarnessError
+from harness.core.locks import held
 from harness.tracking.mounts import network_file_system
 
 EXPERIMENT = "harness"
 PROBE_TIMEOUT_S = 5
+MAKING_LIMIT_S = 120
+"""How long to wait for another process that makes the tables of a SQLite file: it takes seconds."""
 MAX_BATCH = 800
 """Metrics in one request: MLflow takes 1000 entities, 100 of them parameters, 100 tags."""
 
@@ -142,14 +145,27 @@ def open_store(results: Path, uri: str | None = None, *, experiment: str = EXPER
         HarnessError: The store does not answer within about ten seconds, or refuses.
     """
     _make_results_id(results, uri)
-    store = find_store(results, uri, experiment=experiment)
-    if store.experiment_id is not None:
-        return store
-    is_server = store_uri(results, uri).startswith(("http", "databricks"))
-    location = None if is_server else artifacts_of(results).as_uri()  # else MLflow's is ./mlruns
-    with told_in_one_line(store_uri(results, uri)):
+    uri = store_uri(results, uri)
+    with told_in_one_line(uri), _making_alone(uri):
+        store = find_store(results, uri, experiment=experiment)
+        if store.experiment_id is not None:
+            return store
+        is_server = uri.startswith(("http", "databricks"))
+        location = None if is_server else artifacts_of(results).as_uri()  # MLflow's is ./mlruns
         made = store.client.create_experiment(experiment, artifact_location=location)
     return replace(store, experiment_id=made)
+
+
+@contextmanager
+def _making_alone(uri: str) -> Iterator[None]:
+    """One process at a time makes the tables of a file: MLflow's migrations break one another."""
+    path = _sqlite_file(uri)
+    if path is None:
+        yield
+        return
+    _check_place(uri)
+    with held(path.with_name(f".{path.name}.lock"), of=path, wait_s=MAKING_LIMIT_S):
+        yield
 
 
 def find_store(results: Path, uri: str | None = None, *, experiment: str = EXPERIMENT) -> Store:

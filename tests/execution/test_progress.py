@@ -107,3 +107,15 @@ def test_the_time_left_is_that_of_this_call_s_runs(display, tmp_path, monkeypatc
     monkeypatch.setattr(progress.time, "monotonic", lambda: display.started + took_s)
     display.on_end(run_of("t0001-b", tmp_path), Status(outcome=Outcome.COMPLETED))
     assert f"2/4 ETA {eta}" in shown(display)
+
+
+def test_a_trial_that_is_retried_counts_once(display, said, tmp_path):
+    runs = [run_of(f"t000{number}-b", tmp_path) for number in (1, 2, 3)]
+    failed = Status(outcome=Outcome.FAILED, reason=FailureReason.CODE, message="x")
+    with display:
+        for run in runs:
+            display.on_end(run, failed)
+        display.on_start(runs[0])
+        display.on_end(runs[0], Status(outcome=Outcome.COMPLETED))
+    assert said.getvalue().splitlines()[-1] == "[4/4]  toy/t0001-b  completed"
+    assert "2 completed · 2 failed" in shown(display)

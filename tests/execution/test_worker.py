@@ -1,10 +1,12 @@
 """What a worker does with an order, without Ray."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from harness.core.errors import HarnessError
 from harness.core.machine import Machine
 from harness.core.records import Outcome, Status
 from harness.core.run import Run
@@ -50,6 +52,23 @@ def test_what_a_run_leaves_on_its_node_is_in_the_storage(book, made, storage, tm
     assert RunDirectory(tmp_path / "elsewhere").status.outcome is Outcome.COMPLETED
 
 
+def test_a_node_is_left_as_empty_as_it_was(book, made, tmp_path):
+    """Weights of every trial of a long search would fill its disk."""
+    worker.work(book.take("ray-1"))
+    assert list((tmp_path / "node" / "toy").iterdir()) == []
+
+
+def test_what_did_not_reach_the_storage_stays_on_the_node(book, made, monkeypatch, tmp_path):
+    def fail(*arguments):
+        raise HarnessError("storage: not reachable")
+
+    order = book.take("ray-1")
+    monkeypatch.setattr(Storage, "push", fail)
+    with pytest.raises(HarnessError, match="not reachable"):
+        worker.work(order)
+    assert (tmp_path / "node" / "toy" / "t0000-abc" / "recipe.json").exists()
+
+
 def test_a_run_that_is_put_aside_while_its_worker_gets_ready_is_not_begun(
     book, made, storage, monkeypatch, tmp_path
 ):
@@ -73,3 +92,11 @@ def test_what_a_worker_imports_is_no_garbage_and_does_not_trouble_its_end():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == ["True", "True", "True"]
     assert "leaked" not in done.stderr
+
+
+def test_a_user_without_a_name_has_a_folder_too(storage, monkeypatch):
+    """Containers run as any number, which no list of users has."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert str(os.getuid()) in str(worker._local_folder(storage))

@@ -1,7 +1,12 @@
 """How a search stands, whoever reads its folder."""
 
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 
+from harness.core.ledger import Ledger, LedgerLine
 from harness.core.locks import held
 from harness.core.records import Outcome, Status
 from harness.search.leaderboard import trial_dirs
@@ -36,6 +41,43 @@ def test_the_best_is_that_of_the_scores_whatever_became_of_the_trial(folder):
     found = standing_of(folder)
     scores = [trial.score for trial in (*found.running, *found.failed, found.best)]
     assert found.best.score == max(scores)
+
+
+def test_files_that_go_while_they_are_counted_are_no_fault(folder, monkeypatch):
+    """Workers replace checkpoints, and Ray removes its folder, whenever it pleases them."""
+    gone = folder / "t0005-gone" / ".last.ckpt.1.partial.ckpt"
+    gone.parent.mkdir()
+    gone.write_bytes(b"half")
+    lstat, stat = Path.lstat, Path.stat
+
+    def lose(path, **options):
+        if path == gone and not options:
+            found = stat(path)
+            gone.unlink(missing_ok=True)
+            return found
+        return stat(path, **options)
+
+    def lose_before(path):
+        gone.unlink(missing_ok=True)
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "stat", lose)  # which `is_file` asks
+    monkeypatch.setattr(Path, "lstat", lose_before)
+    assert standing_of(folder).num_bytes > 0
+
+
+def test_a_driver_that_died_holds_no_gpu_any_more(folder):
+    running = trial_dirs(folder)[-1]
+    begun = datetime.now(UTC) - timedelta(hours=9)
+    line = LedgerLine(
+        trial=running.path.name, outcome=Outcome.RUNNING, gpus=1.0, at=begun.isoformat()
+    )
+    Ledger(folder / "ledger.jsonl").append(line)
+    for path in running.path.iterdir():
+        os.utime(path, times=((begun + timedelta(hours=2)).timestamp(),) * 2)
+    assert standing_of(folder).gpu_hours == pytest.approx(2, abs=0.01)
+    with held(folder / "lock"):
+        assert standing_of(folder).gpu_hours == pytest.approx(9, abs=0.01)
 
 
 def test_the_driver_is_named_while_there_is_one(folder):

@@ -77,6 +77,35 @@ def test_a_search_that_ends_trials_within_epochs_goes_on_alike(undisturbed_early
     assert told == {name: outcome for name, (outcome, _) in undisturbed_early.items()}
 
 
+def length_plan_of(tmp_path):
+    """Trials of 3 or of 9 epochs, and a rung at the last of the short ones."""
+    tree = SearchSpace.load("dannynet-mini").model_dump(mode="json")
+    tree["base"]["train"]["epochs"] = 3
+    tree["base"]["schedule"]["name"] = "cosine"
+    tree["space"]["train.epochs"] = {"kind": "choice", "choices": [3, 9], "default": 3}
+    tree["search"] |= {"grace_epochs": 3, "sampler": "random"}
+    return plan_of(tmp_path, space=SearchSpace.model_validate(tree))
+
+
+def test_rungs_are_those_of_the_longest_trial(tmp_path):
+    source = TrialSource(length_plan_of(tmp_path), tmp_path)
+    assert [rung.epoch for rung in source.asha.rungs] == [3]
+
+
+@pytest.mark.parametrize("cut", [1, 3, 8])
+def test_a_trial_at_its_last_epoch_is_not_pruned_whenever_the_driver_dies(tmp_path, cut):
+    Clerk(TrialSource(length_plan_of(tmp_path / "whole"), tmp_path / "whole")).work()
+    for _ in range(200):
+        try:
+            Clerk(TrialSource(length_plan_of(tmp_path / "cut"), tmp_path / "cut"), cut).work()
+            break
+        except CutError:
+            cut += 1
+    whole = picture(tmp_path / "whole")
+    assert any(outcome == "pruned" for outcome, _ in whole.values())
+    assert picture(tmp_path / "cut") == whole
+
+
 def test_the_ledger_tells_the_same_as_the_folders(undisturbed, tmp_path):
     with pytest.raises(CutError):
         Clerk(TrialSource(plan_of(tmp_path), tmp_path), cut=25).work()
@@ -163,6 +192,28 @@ def test_retry_makes_a_failed_trial_again_from_its_epochs(tmp_path):
     source = TrialSource(plan, tmp_path)
     assert source.num_to_run == 1
     assert source.next_run().name == failed[0]
+
+
+def test_a_trial_whose_retry_is_asked_for_twice_is_made_once(tmp_path):
+    plan = plan_of(tmp_path)
+    Clerk(TrialSource(plan, tmp_path)).work()
+    failed = next(name for name, (end, _) in picture(tmp_path).items() if "diverged" in end)
+    source = TrialSource(plan, tmp_path)
+    source.reopen([failed, failed])
+    source.reopen([failed])
+    assert source.num_to_run == 1
+    run = source.next_run()
+    source.on_start(run)
+    source.reopen([failed])  # which is under way
+    assert source.num_to_run == 0
+
+
+def test_a_request_that_is_being_written_is_left_alone(tmp_path):
+    send(tmp_path, Request(what="stop"))
+    half = tmp_path / "control" / ".1-cancel.json.4711.partial.json"
+    half.write_text("")
+    assert receive(tmp_path) == [Request(what="stop")]
+    assert half.exists()
 
 
 def test_cancel_of_a_search_that_nobody_drives(tmp_path):

@@ -1,5 +1,6 @@
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,23 @@ def test_winners_of_one_search_limited_and_with_the_pruned(searched: Path) -> No
     assert [row.run for row in winners(searched, search="dannynet", limit=1)] == ["t0001-b"]
     with_pruned = winners(searched, search="dannynet", with_pruned=True)
     assert [row.run for row in with_pruned] == ["t0002-c", "t0001-b", "t0000-a"]
+
+
+def test_winners_are_of_the_image_store_that_their_search_is_on_by_now(
+    results: Path, make_run: MakeRun
+) -> None:
+    """Those on an earlier one stay in MLflow; the leaderboard of the folder has none of them."""
+    tracker = Tracker.open(results)
+    for name, fingerprint, score in (("t0000-a", "a" * 64, 0.9), ("t0001-b", "b" * 64, 0.6)):
+        tracker.group("dannynet", "search", tags={"harness.fingerprint": fingerprint})
+        run = make_run(name, group="dannynet")
+        run = replace(run, recipe=run.recipe.with_values({"data.store": fingerprint}))
+        tracker.on_start(run)
+        tracker.on_epoch(run, EpochReport(epoch=1, metrics={"best/auroc_macro": score}))
+        tracker.on_end(run, Status(outcome=Outcome.COMPLETED))
+        assert tracker.flush()
+    assert [row.run for row in winners(results)] == ["t0001-b"]
+    assert [row.run for row in winners(results, search="dannynet")] == ["t0001-b"]
 
 
 def test_an_unknown_search_names_the_nearest(searched: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.core.locks import is_held
 from harness.tracking.store import find_store, one_line, open_store, redact, store_uri
 
 
@@ -127,3 +128,19 @@ def test_a_new_database_is_made_quietly(
         find_store(tmp_path / "new" / "results", f"sqlite:///{tmp_path}/new/results/mlflow.db")
     assert (tmp_path / "new" / "results" / "mlflow.db").exists()
     assert capfd.readouterr() == ("", "")
+
+
+def test_one_process_at_a_time_makes_the_tables_of_a_file(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three searches that began at once in a new folder two ended with MLflow's own errors."""
+    made, find = [], find_store
+
+    def look(*arguments: object, **options: object) -> object:
+        made.append(is_held(results / ".mlflow.db.lock"))
+        return find(*arguments, **options)
+
+    monkeypatch.setattr("harness.tracking.store.find_store", look)
+    open_store(results)
+    assert made == [True]
+    assert not is_held(results / ".mlflow.db.lock")
