@@ -33,7 +33,7 @@ def pinned(name: str) -> str:
     """
     if not name.startswith(PREFIX) or "#" in name:
         return name
-    folder = Path(name.removeprefix(PREFIX)).resolve()
+    folder = Path(name.removeprefix(PREFIX)).expanduser().resolve()
     return f"{PREFIX}{folder}#{hash_of_parts(read_lists(folder))[:NUM_PIN_DIGITS]}"
 
 

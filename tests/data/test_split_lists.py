@@ -58,6 +58,8 @@ def test_a_pin_is_the_hash_of_the_split(table, lists, monkeypatch):
     split = split_table(table, name)
     assert name == f"{split.name}#{split.sha256[:12]}" == f"file:{lists}#{split.sha256[:12]}"
     assert pinned(name) == name
+    monkeypatch.setenv("HOME", str(lists.parent))
+    assert pinned(f"file:~/{lists.name}") == name
     assert pinned("official") == "official"
 
     (lists / "test_list.txt").write_text("image_010.png\n")
