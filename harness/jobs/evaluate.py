@@ -6,7 +6,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.benchmark.comparison import Comparison, Images, write_cases, write_foreign
+from harness.benchmark.comparison import (
+    COMPARISON_FILE,
+    Comparison,
+    Images,
+    write_cases,
+    write_foreign,
+)
 from harness.benchmark.foreign import ForeignScores, join, read_scores
 from harness.benchmark.labelled import Labelled, labels_of
 from harness.benchmark.plan import StatisticsPlan
@@ -41,9 +47,10 @@ def evaluate(evaluated: Evaluated, *, out: Path, statistics: StatisticsPlan) -> 
     """Score predictions of any models, and write all forms of the results into `out`.
 
     Raises:
-        HarnessError: A file has a mistake; nothing was written.
+        HarnessError: A file has a mistake, or `out` holds a benchmark; nothing was written.
     """
     _check_names(evaluated)
+    _check_free(out)
     scores = _read(evaluated.predictions)
     val_scores = _read(evaluated.val_predictions)
     test = _test_images(evaluated, scores)
@@ -100,6 +107,14 @@ def _check_names(evaluated: Evaluated) -> None:
         raise HarnessError(
             f"--val-predictions {strange[0]}: no --predictions of that name (there are {known}); "
             "give both as NAME=FILE"
+        )
+
+
+def _check_free(out: Path) -> None:
+    if (out / COMPARISON_FILE).exists() and Comparison.read(out).contestants:
+        raise HarnessError(
+            f"--out {out}: holds a benchmark, which would be lost; name another folder, or give "
+            "the --predictions to the benchmark"
         )
 
 
