@@ -20,6 +20,7 @@ from harness.core.seeds import derive_seed
 from harness.core.selection import score_of
 from harness.execution.run_book import RunSource
 from harness.search.asha import Asha
+from harness.search.breaker import Breaker
 from harness.search.control import LEDGER_FILE, Request, receive, reopen
 from harness.search.leaderboard import last_written, trial_dirs, trial_number
 from harness.search.plan import SearchPlan
@@ -47,6 +48,7 @@ class TrialSource(RunSource):
         self.unfinished: deque[Run] = deque()
         self.next_number = 0
         self.is_stopped = False
+        self.breaker = Breaker(plan.name)
         self.ending: Status | None = None
         self._looked_s = 0.0
         found = [(run, self._status(run)) for run in self._runs_so_far()]
@@ -145,6 +147,8 @@ class TrialSource(RunSource):
         self.ledger.note(run.name, status, num_epochs=_num_epochs(scores))
         if status.outcome.is_final:
             self._end(run, status, scores)
+        if self.breaker.trips(run.name, status, has_trained=bool(scores)):
+            self.is_stopped = True
 
     # New points -----------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from harness.core.ledger import Ledger
 from harness.core.records import FailureReason, Outcome, Status
 from harness.core.run_dir import RunDirectory
 from harness.core.space import SearchSpace
+from harness.search.breaker import MAX_IN_A_ROW
 from harness.search.control import (
     Request,
     cancel_unfinished,
@@ -160,6 +161,44 @@ def test_equal_points_are_never_made_twice(tmp_path):
         if line.values is not None
     }
     assert len(points) == 6
+
+
+class BrokenNode(Clerk):
+    """Fails each trial at once for one reason; every so manyth trains."""
+
+    def __init__(self, source, reason, *, trains_every=0):
+        super().__init__(source)
+        self.reason, self.trains_every, self.num_made = reason, trains_every, 0
+
+    def make(self, run):
+        self.num_made += 1
+        if self.trains_every and self.num_made % self.trains_every == 0:
+            return super().make(run)
+        return self.end(run, Status(outcome=Outcome.FAILED, reason=self.reason))
+
+
+def test_a_node_that_fails_every_trial_does_not_have_them_all(tmp_path, caplog):
+    plan = plan_of(tmp_path)
+    source = TrialSource(plan, tmp_path)
+    BrokenNode(source, FailureReason.DATA).work()
+    assert len(source.ledger.trials) == MAX_IN_A_ROW
+    assert (source.num_to_run, source.outcome) == (6, Outcome.PREEMPTED)
+    assert "harness retry toy t0000 t0001 t0002 t0003 t0004 t0005 t0006 t0007" in caplog.text
+    mended = TrialSource(plan, tmp_path)
+    mended.reopen(mended.ledger.trials)
+    Clerk(mended).work()
+    assert (mended.num_to_run, mended.outcome) == (0, Outcome.COMPLETED)
+    assert len(mended.ledger.trials) == NUM_TRIALS
+
+
+@pytest.mark.parametrize(
+    ("reason", "trains_every"), [(FailureReason.DIVERGED, 0), (FailureReason.DATA, 8)]
+)
+def test_failures_that_are_the_trials_own_end_no_search(tmp_path, reason, trains_every):
+    source = TrialSource(plan_of(tmp_path), tmp_path)
+    BrokenNode(source, reason, trains_every=trains_every).work()
+    assert len(source.ledger.trials) == NUM_TRIALS
+    assert source.outcome is Outcome.COMPLETED
 
 
 # Steering ---------------------------------------------------------------------------------------
