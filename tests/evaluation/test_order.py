@@ -33,6 +33,14 @@ def test_logits_of_all_sizes_and_both_signs_are_in_order():
     assert np.array_equal(falling(score_N, label_N).order_N, by_two_keys(score_N, label_N))
 
 
+def test_neighbours_among_floats_are_told_apart():
+    score_N = np.array([0.3, 3.0, 300.0, -0.3, -3.0, -300.0], dtype=np.float32)
+    above_N = np.nextafter(score_N, np.float32(np.inf))
+    both_N = np.concatenate([score_N, above_N])
+    label_N = np.zeros(len(both_N), dtype=bool)
+    assert np.array_equal(falling(both_N, label_N).order_N, by_two_keys(both_N, label_N))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_zeros_of_both_signs_are_one_score(dtype):
     score_N = np.array([-0.0, 0.0, -0.0, 0.0], dtype=dtype)

@@ -48,6 +48,17 @@ EQUIVALENTS: dict[Change, str] = {
         ),
     ),
     **_listed(
+        "harness/evaluation/order.py",
+        (
+            "is_last_N = np.ones(len(sorted_N), dtype=bool)",
+            ", dtype=bool", "", "NumPy finds what is not 0 among any numbers",
+        ),
+        (
+            "falling_N = ~(bits_N ^ bits_N >> 31 & MAGNITUDE)",
+            "31", "32", "of 32 bits NumPy leaves the sign alone either way",
+        ),
+    ),
+    **_listed(
         "harness/evaluation/intervals.py",
         (
             "return known_R if len(known_R) >= LEAST_DEFINED * len(value_R) else known_R[:0]",
@@ -57,6 +68,11 @@ EQUIVALENTS: dict[Change, str] = {
             "num_images_RL = resamples.totals("
             "is_known_NL[:, :1] if is_known_NL.all() else is_known_NL)",
             ":1", ":", "one column for all findings is only quicker to count",
+        ),
+        (
+            "positive_L, negative_L = (np.array([num_with(is_counted_N) for is_counted_N in "
+            "is_counted_NL.T], dtype=np.int64) for is_counted_NL in classes)",
+            ", dtype=np.int64", "", "counts are whole numbers in any case",
         ),
         (
             "gap_RL = np.abs(gap_RC).reshape(resamples.num, -1, NUM_BINS).sum(axis=2)",

@@ -33,6 +33,7 @@ TRIALS = {
         "harness/evaluation/thresholds.py",
         ("tests/evaluation/test_thresholds.py", "tests/evaluation/test_unknown_labels.py"),
     ),
+    "order": Trial("harness/evaluation/order.py", ("tests/evaluation/test_order.py",)),
     "intervals": Trial(
         "harness/evaluation/intervals.py",
         ("tests/evaluation/test_intervals.py", "tests/evaluation/test_unknown_labels.py"),
