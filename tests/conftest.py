@@ -14,6 +14,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # else `uv run pytest` is packed
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of two test processes on two cores
+if "PYTEST_XDIST_WORKER" in os.environ:  # the other process would starve Ray's workers, of 15
+    os.environ.setdefault("RAY_worker_niceness", "0")
 
 RAY_FILES = (
     "e2e/test_quickstart.py", "e2e/test_nih_sample.py", "test_cli.py", "test_jobs.py",
