@@ -20,7 +20,7 @@ from ray import tune
 
 from harness.core.errors import DivergedError, HarnessError
 from harness.core.imports import import_quickly
-from harness.core.locks import LockedError
+from harness.core.locks import LockedError, is_held
 from harness.core.looks import Look, ignore_look
 from harness.core.machine import Machine
 from harness.core.recipe import Recipe
@@ -65,7 +65,8 @@ def work(order: dict[str, Any]) -> None:
         _make(order, run_dir, push_and_tell, push_look)
     finally:
         storage.push(run_dir, name)
-        shutil.rmtree(run_dir, ignore_errors=True)  # who makes it again fetches all of it
+        if not is_held(RunDirectory(run_dir).lock_file):  # another process may be at work there
+            shutil.rmtree(run_dir, ignore_errors=True)  # who makes it again fetches all of it
 
 
 def _make(

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.core.locks import held
 from harness.core.machine import Machine
 from harness.core.records import Outcome, Status
 from harness.core.run import Run
@@ -56,6 +57,14 @@ def test_a_node_is_left_as_empty_as_it_was(book, made, tmp_path):
     """Weights of every trial of a long search would fill its disk."""
     worker.work(book.take("ray-1"))
     assert list((tmp_path / "node" / "toy").iterdir()) == []
+
+
+def test_the_folder_of_a_process_that_is_at_work_there_is_left_to_it(book, made, tmp_path):
+    run = RunDirectory(tmp_path / "node" / "toy" / "t0000-abc")
+    with held(run.lock_file):
+        worker.work(book.take("ray-1"))
+        assert run.lock_file.exists()
+        assert run.recipe is not None
 
 
 def test_what_did_not_reach_the_storage_stays_on_the_node(book, made, monkeypatch, tmp_path):
