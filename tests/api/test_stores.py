@@ -1,15 +1,14 @@
 """Stores in Python: made once, then opened."""
 
-import hashlib
 from html import escape
 
-import numpy as np
 import pytest
 
 import harness
 from harness.core.errors import HarnessError
 from harness.core.files import read_json
 from harness.data.chestmnist import PUBLISHED
+from tests.data.chestmnist_pack import make_pack, write_pack
 from tests.data.leaky_store import leaky_copy
 
 
@@ -43,16 +42,11 @@ def test_a_folder_of_images_is_prepared_and_a_strange_source_is_told(tmp_path, t
 
 
 def test_chestmnist_is_taken_as_it_was_published(tmp_path, monkeypatch):
-    pack = {
-        f"{part}_{what}": np.zeros((num, *shape), np.uint8)
-        for part, num in (("train", 4), ("val", 2), ("test", 2))
-        for what, shape in (("images", (28, 28)), ("labels", (14,)))
-    }
     file = tmp_path / "chestmnist.npz"
-    np.savez_compressed(file, **pack)
+    published = write_pack(file, make_pack({"train": 4, "val": 2, "test": 2}))
     with pytest.raises(HarnessError, match="its MD5"):
         harness.prepare_chestmnist(tmp_path / "store", file=file)
-    monkeypatch.setitem(PUBLISHED, file.name, hashlib.md5(file.read_bytes()).hexdigest())
+    monkeypatch.setitem(PUBLISHED, file.name, published[file.name])
     monkeypatch.chdir(tmp_path)
     store = harness.prepare_chestmnist("store", file="chestmnist.npz")
     assert (len(store), store.path) == (8, tmp_path / "store")

@@ -1,7 +1,6 @@
 import hashlib
 import io
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,29 +12,15 @@ from harness.data.chestmnist import COLUMNS, NOTES, PUBLISHED, PackAddress, prep
 from harness.data.http_ranges import Terms
 from harness.data.splits import make_split, split_table
 from harness.data.store import ImageStore
+from tests.data.chestmnist_pack import make_pack, write_pack
 from tests.data.file_server import corrupt, cut_after, file_server, range_of, status, well
 
 SIZES = {"train": 70, "val": 10, "test": 20}
 
 
-def arrays() -> dict[str, np.ndarray]:
-    """A pack as MedMNIST writes it; row r of a part has finding r mod 14 of its order."""
-    rng = np.random.default_rng(0)
-    pack = {}
-    for part, num in SIZES.items():
-        pack[f"{part}_images"] = rng.integers(0, 256, (num, 28, 28), dtype=np.uint8)
-        pack[f"{part}_labels"] = np.eye(14, dtype=np.uint8)[np.arange(num) % 14]
-    return pack
-
-
-def write_pack(path: Path, pack: dict[str, np.ndarray]) -> dict[str, str]:
-    np.savez_compressed(path, **pack)
-    return {path.name: hashlib.md5(path.read_bytes()).hexdigest()}
-
-
 @pytest.fixture
 def made(tmp_path):
-    pack = arrays()
+    pack = make_pack(SIZES)
     published = write_pack(tmp_path / "chestmnist.npz", pack)
     store = prepare_chestmnist(tmp_path / "chestmnist.npz", tmp_path / "store", published=published)
     return store, pack, published
@@ -101,7 +86,7 @@ def test_pieces_are_put_together(tmp_path, monkeypatch, made):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_file_of_another_md5_is_refused(tmp_path, name):
-    write_pack(tmp_path / name, arrays())
+    write_pack(tmp_path / name, make_pack(SIZES))
     with pytest.raises(HarnessError, match="fetch it again") as caught:
         prepare_chestmnist(tmp_path / name, tmp_path / "store")
     assert "\n" not in str(caught.value)
@@ -115,7 +100,7 @@ def test_no_file(tmp_path):
 
 def spoiled(how: str) -> bytes:
     stream = io.BytesIO()
-    pack = arrays()
+    pack = make_pack(SIZES)
     if how == "no zip":
         return b"nothing"
     if how == "no test part":
@@ -144,7 +129,7 @@ def test_a_published_file_that_is_no_pack_is_one_line(tmp_path, how):
 def test_a_member_that_is_cut_off_is_one_line(tmp_path):
     path = tmp_path / "chestmnist.npz"
     with zipfile.ZipFile(path, "w") as pack:
-        for name, array in arrays().items():
+        for name, array in make_pack(SIZES).items():
             stream = io.BytesIO()
             np.save(stream, array)
             pack.writestr(f"{name}.npy", stream.getvalue()[: -10 if name == "val_images" else None])
@@ -161,7 +146,7 @@ def mirror(tmp_path, monkeypatch):
     """A server that has a pack of 28 px, whose MD5 is the published one."""
     path = tmp_path / "mirror" / "chestmnist.npz"
     path.parent.mkdir()
-    monkeypatch.setitem(PUBLISHED, path.name, write_pack(path, arrays())[path.name])
+    monkeypatch.setitem(PUBLISHED, path.name, write_pack(path, make_pack(SIZES))[path.name])
     with file_server() as server:
         server.content[path.name] = path.read_bytes()
         yield server
@@ -259,7 +244,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_arrives(mirror, make_d
 
 def test_a_disk_that_fills_up_leaves_no_half_a_store(tmp_path, make_disk, fill_disk, monkeypatch):
     disk = make_disk(20)
-    published = write_pack(tmp_path / "chestmnist.npz", arrays())
+    published = write_pack(tmp_path / "chestmnist.npz", make_pack(SIZES))
     monkeypatch.setattr(chestmnist, "check_space", lambda path, num_bytes: fill_disk(disk))
     with pytest.raises(DiskFullError, match="the disk or the quota is full"):
         prepare_chestmnist(tmp_path / "chestmnist.npz", disk / "store", published=published)
