@@ -6,9 +6,9 @@ A name may hold Markdown, HTML, a formula or marks that turn the reading directi
 import re
 import unicodedata
 
+from harness.bundle.predict import FORMULA_SIGNS
+
 MAX_CHARACTERS = 300
-FORMULA = ("=", "+", "-", "@")
-"""What a spreadsheet takes for the beginning of a formula."""
 
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 LINK = re.compile(r"(://|@|www)", re.IGNORECASE)
@@ -34,7 +34,7 @@ def markdown(text: str) -> str:
 def cell(text: str) -> str:
     """`text` as a cell of a CSV file that no spreadsheet takes for a formula."""
     line = clean(text)
-    return f"'{line}" if line.startswith(FORMULA) else line
+    return f"'{line}" if line.startswith(FORMULA_SIGNS) else line
 
 
 def without_pictures(card: str) -> str:
