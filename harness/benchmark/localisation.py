@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.benchmark.entries import Entry
 from harness.benchmark.estimates import MACRO, Estimate, Localisation, Scope
 from harness.benchmark.plan import StatisticsPlan
-from harness.benchmark.sampling import Sample, exact_interval
+from harness.benchmark.sampling import Sample, with_exact_interval
 from harness.core.seeds import derive_seed
 from harness.evaluation.intervals import resampled_macro
 from harness.evaluation.metrics import FloatArray, ratio
@@ -98,10 +98,9 @@ def _samples(
     value_SF = np.array([_means(value_N, is_of_NF, resamples.whole)[0] for value_N in value_SN])
     # A total is linear in the values, so the mean over seeds can be resampled in their place.
     mean_RF = _means(value_SN.mean(axis=0), is_of_NF, resamples)
-    num_units_F = [len(np.unique(resamples.unit_N[is_of_N])) for is_of_N in is_of_NF.T]
+    num_units_F = [resamples.of(is_of_N).num_units for is_of_N in is_of_NF.T]
     macro_R = resampled_macro(mean_RF, np.ones(len(findings), dtype=np.bool_))
-    num_units = len(np.unique(resamples.unit_N))
-    macro = Sample(value_SF.mean(axis=1), macro_R, num_units, (0.0, 1.0))
+    macro = Sample(value_SF.mean(axis=1), macro_R, resamples.num_units, (0.0, 1.0))
     return {MACRO: macro} | {
         name: Sample(value_SF[:, place], mean_RF[:, place], num_units_F[place], (0.0, 1.0))
         for place, name in enumerate(findings)
@@ -123,10 +122,7 @@ def _estimate(sample: Sample, scope: Scope) -> Estimate:
     found = sample.estimate
     if not _is_all_or_none(sample):
         return found
-    if scope == MACRO or not sample.num_units:
-        return found.model_copy(update={"low": None, "high": None})
-    low, high = exact_interval(found.value, sample.num_units)
-    return found.model_copy(update={"low": low, "high": high})
+    return with_exact_interval(found, None if scope == MACRO else sample.num_units)
 
 
 def _is_all_or_none(sample: Sample) -> bool:

@@ -11,7 +11,6 @@ import numpy as np
 from harness.benchmark.entries import Scored
 from harness.benchmark.estimates import LEVEL, MACRO, Estimate, Metric, Scope
 from harness.evaluation.intervals import (
-    Interval,
     centred,
     interval,
     resampled_macro,
@@ -94,21 +93,20 @@ def _estimate(sample: Sample, scope: Scope, metric: Metric) -> Estimate:
     found = sample.estimate
     if found.low is None or found.low != found.high:
         return found
-    low, high = None, None
-    if metric in PROPORTIONS and scope != MACRO and sample.num_units:
-        low, high = exact_interval(found.value, sample.num_units)
-    return found.model_copy(update={"low": low, "high": high})
+    is_proportion = metric in PROPORTIONS and scope != MACRO
+    return with_exact_interval(found, sample.num_units if is_proportion else None)
 
 
-def exact_interval(value: float, num_units: int) -> Interval:
-    """The interval of Clopper & Pearson 1934 of none (0) or all (1) of so many units.
+def with_exact_interval(found: Estimate, num_units: int | None) -> Estimate:
+    """A figure with the interval of Clopper & Pearson 1934 of none (0) or all (1) of some units.
 
-    (None, None) for any other value.
+    Without one for any other value, and where it is no proportion of units (None).
     """
-    if value not in (0.0, 1.0):
-        return None, None
-    unseen = 1 - ((1 - LEVEL) / 2) ** (1 / num_units)
-    return (0.0, unseen) if value == 0 else (1 - unseen, 1.0)
+    low, high = None, None
+    if num_units and found.value in (0.0, 1.0):
+        unseen = 1 - ((1 - LEVEL) / 2) ** (1 / num_units)
+        low, high = (0.0, unseen) if found.value == 0 else (1 - unseen, 1.0)
+    return found.model_copy(update={"low": low, "high": high})
 
 
 def sample(
@@ -126,15 +124,13 @@ def sample(
     findings, has_classes_L = test.findings, test.has_both_classes_L
     values = [_resampled(each, resamples.whole, metrics) for each in scored]
     resampled = [_resampled(each, resamples, metrics) for each in scored]
-    positive_L, negative_L = units_of_classes(test.label_NL, resamples, test.is_known_NL)
-    units_of = {"sensitivity": positive_L, "specificity": negative_L}
-    num_units = len(np.unique(resamples.unit_N))
+    units = units_of_classes(test.label_NL, resamples, test.is_known_NL)
     figures: dict[Scope, dict[Metric, Sample]] = {MACRO: {}, **{name: {} for name in findings}}
     for metric in metrics:
         value_SL = np.array([value[metric][0] for value in values])
         mean_RL = np.mean([each[metric] for each in resampled], axis=0)
         span = SPANS.get(metric, (0.0, 1.0))
-        num_units_L = units_of.get(metric, np.minimum(positive_L, negative_L))
+        num_units_L = units.of(metric)
         has_figure_L = has_classes_L & ~np.isnan(value_SL).any(axis=0)
         if not has_figure_L.any():
             continue
@@ -145,7 +141,7 @@ def sample(
                 )
         macro_S = np.array([mean_known(value_L) for value_L in value_SL[:, has_figure_L]])
         macro_R = resampled_macro(mean_RL, has_figure_L)
-        figures[MACRO][metric] = Sample(macro_S, macro_R, num_units, span)
+        figures[MACRO][metric] = Sample(macro_S, macro_R, resamples.num_units, span)
     return {scope: found for scope, found in figures.items() if found}
 
 

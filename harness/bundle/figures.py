@@ -15,9 +15,9 @@ from harness.core.seeds import derive_seed
 from harness.evaluation.intervals import (
     centred,
     interval,
-    limiting_units,
     resampled_macro,
     resampled_metrics,
+    units_of_classes,
 )
 from harness.evaluation.metrics import FloatArray, ScoreArray, mean_known
 from harness.evaluation.resampling import NUM_RESAMPLES, Resamples
@@ -104,8 +104,7 @@ class _Figures:
         self.has_classes_L = predictions.has_both_classes_L
         self.threshold_L = threshold_L
         self.resamples = resamples
-        self.num_units = len(np.unique(resamples.unit_N))
-        self.num_units_L = limiting_units(self.label_NL, resamples, self.is_known_NL)
+        self.units = units_of_classes(self.label_NL, resamples, self.is_known_NL)
 
     def of(
         self, score_NL: ScoreArray, metrics: tuple[str, ...]
@@ -122,17 +121,17 @@ class _Figures:
             )
             for resamples in (self.resamples.whole, self.resamples)
         )
-        return {name: self._of_metric(value_1L[name][0], value_RL[name]) for name in metrics}
+        return {name: self._of_metric(name, value_1L[name][0], value_RL[name]) for name in metrics}
 
     def _of_metric(
-        self, value_L: FloatArray, value_RL: FloatArray
+        self, metric: str, value_L: FloatArray, value_RL: FloatArray
     ) -> tuple[Figure | None, list[Figure | None]]:
         has_figure_L = self.has_classes_L & ~np.isnan(value_L)
         if not has_figure_L.any():
             return None, [None] * len(value_L)
         macro_R = resampled_macro(value_RL, has_figure_L)
-        macro = _figure(float(mean_known(value_L[has_figure_L])), macro_R, self.num_units)
-        columns = zip(value_L, value_RL.T, self.num_units_L, has_figure_L, strict=True)
+        macro = _figure(float(mean_known(value_L[has_figure_L])), macro_R, self.resamples.num_units)
+        columns = zip(value_L, value_RL.T, self.units.of(metric), has_figure_L, strict=True)
         return macro, [
             _figure(float(value), value_R, int(num_units)) if has_figure else None
             for value, value_R, num_units, has_figure in columns

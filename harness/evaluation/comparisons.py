@@ -40,7 +40,7 @@ def paired_p(difference_R: FloatArray, *, observed: float, num_units: int | None
         difference_R: One model's figure minus the other's, per resample; those that are NaN, where
             a figure was undefined, are left out.
         observed: The difference on all images.
-        num_units: As `intervals.limiting_units` counts them; left out, nothing is expanded.
+        num_units: As `intervals.ClassUnits.of` counts them; left out, nothing is expanded.
 
     Returns:
         In (0, 1]; NaN where `observed` is NaN, or where there is no interval: fewer than

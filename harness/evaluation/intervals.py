@@ -6,6 +6,7 @@ same `Resamples` for both sides. Training seeds are another source of variance, 
 
 from collections.abc import Collection
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -114,7 +115,7 @@ def interval(value_R: FloatArray, *, level: float = 0.95, num_units: int | None 
     Args:
         value_R: The figure in each resample; NaN is left out.
         level: Share of all cases in which the true value is meant to lie inside.
-        num_units: As `limiting_units` counts them; left out, nothing is expanded.
+        num_units: As `ClassUnits.of` counts them; left out, nothing is expanded.
 
     Returns:
         (low, high); (None, None) where fewer than `LEAST_DEFINED` of the resamples have the figure,
@@ -130,34 +131,29 @@ def interval(value_R: FloatArray, *, level: float = 0.95, num_units: int | None 
     return float(low), float(high)
 
 
-def limiting_units(
-    label_NL: BoolArray, resamples: Resamples, is_known_NL: BoolArray | None = None
-) -> IntArray:
-    """How many units carry the figures of each finding that need both classes.
+class ClassUnits(NamedTuple):
+    """How many units have a positive image of each finding, and how many a negative one."""
 
-    Those with a positive image, or those with a negative one where these are fewer.
-    """
-    return np.minimum(*units_of_classes(label_NL, resamples, is_known_NL))
+    positive_L: IntArray
+    negative_L: IntArray
+
+    def of(self, metric: str) -> IntArray:
+        """How many carry a metric: of a proportion those of its class, else of the rarer one."""
+        carriers = {"sensitivity": self.positive_L, "specificity": self.negative_L}
+        return carriers.get(metric, np.minimum(self.positive_L, self.negative_L))
 
 
 def units_of_classes(
     label_NL: BoolArray, resamples: Resamples, is_known_NL: BoolArray | None = None
-) -> tuple[IntArray, IntArray]:
-    """How many units have a positive image of each finding, and how many a negative one.
-
-    Images whose label `is_known_NL` calls unknown are neither.
-    """
+) -> ClassUnits:
+    """The units of both classes. Images whose label `is_known_NL` calls unknown are of neither."""
     is_known_NL = all_known(label_NL, is_known_NL)
 
-    def num_with(is_counted_N: BoolArray) -> int:
-        return len(np.unique(resamples.unit_N[is_counted_N]))
+    def num_with(is_counted_NL: BoolArray) -> IntArray:
+        columns = (resamples.of(is_counted_N).num_units for is_counted_N in is_counted_NL.T)
+        return np.fromiter(columns, dtype=np.int64, count=label_NL.shape[1])
 
-    classes = (label_NL & is_known_NL, ~label_NL & is_known_NL)
-    positive_L, negative_L = (
-        np.array([num_with(is_counted_N) for is_counted_N in is_counted_NL.T], dtype=np.int64)
-        for is_counted_NL in classes
-    )
-    return positive_L, negative_L
+    return ClassUnits(num_with(label_NL & is_known_NL), num_with(~label_NL & is_known_NL))
 
 
 def centred(value_R: FloatArray, observed: float) -> FloatArray:

@@ -61,6 +61,11 @@ class Resamples:
     def num(self) -> int:
         return len(self.count_RU)
 
+    @property
+    def num_units(self) -> int:
+        """Units that have an image here; of some of the images (`of`) fewer than are drawn."""
+        return len(np.unique(self.unit_N))
+
     def of(self, rows: ArrayLike) -> Self:
         """The same resamples as some of the images see them, for figures paired with the whole's.
 

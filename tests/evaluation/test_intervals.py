@@ -12,10 +12,10 @@ from harness.evaluation.intervals import (
     ALL_METRICS,
     centred,
     interval,
-    limiting_units,
     resampled_macro,
     resampled_metrics,
     standard_error,
+    units_of_classes,
 )
 from harness.evaluation.metrics import confusion, operating_points
 from harness.evaluation.ranking import ranking_metrics
@@ -193,8 +193,8 @@ def test_few_units_expand_the_interval_by_students_t() -> None:
 def test_limiting_units_are_those_of_the_rarer_class() -> None:
     label_NL = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0]], dtype=bool)
     resamples = Resamples.draw(["a", "a", "b", "c", "c"], num=2, seed=0)
-    assert limiting_units(label_NL, resamples).tolist() == [1, 1, 0]
-    assert limiting_units(~label_NL, resamples).tolist() == [1, 1, 0]
+    assert units_of_classes(label_NL, resamples).of("auroc").tolist() == [1, 1, 0]
+    assert units_of_classes(~label_NL, resamples).of("auroc").tolist() == [1, 1, 0]
 
 
 def test_macro_is_the_mean_of_the_kept_findings() -> None:
@@ -271,7 +271,7 @@ def test_few_positive_patients_need_the_expanded_interval() -> None:
     score_NL, label_NL, patient_N = simulated(num_patients=300, num_each=5, prevalence=0.02)
     resamples = Resamples.draw(patient_N, num=400, seed=1)
     auroc_RL = ranking_metrics(score_NL, label_NL, resamples)["auroc"]
-    num_L = limiting_units(label_NL, resamples)
+    num_L = units_of_classes(label_NL, resamples).of("auroc")
     assert 10 < num_L.mean() < 20
     pairs = list(zip(auroc_RL.T, num_L, strict=True))
     plain = coverage([interval(auroc_R) for auroc_R, _ in pairs])

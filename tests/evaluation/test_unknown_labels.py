@@ -15,7 +15,7 @@ from harness.core.records import METRICS
 from harness.evaluation.calibration import ece, reliability
 from harness.evaluation.curves import reliability_figure, roc_figure
 from harness.evaluation.evaluate import evaluate
-from harness.evaluation.intervals import ALL_METRICS, limiting_units, resampled_metrics
+from harness.evaluation.intervals import ALL_METRICS, resampled_metrics, units_of_classes
 from harness.evaluation.metrics import auprc, auroc, brier, confusion, macro_auroc, operating_points
 from harness.evaluation.resampling import Resamples
 from harness.evaluation.temperature import fit_temperature
@@ -228,10 +228,11 @@ def test_units_carry_what_they_have_a_known_label_of(
     masked: Predictions, resamples: Resamples
 ) -> None:
     _, label_NL, is_known_NL = with_rubbish(masked)
-    found = limiting_units(label_NL, resamples, is_known_NL).tolist()
+    found = units_of_classes(label_NL, resamples, is_known_NL).of("auroc").tolist()
     theirs = [
-        limiting_units(alone(masked, column).label_NL, resamples.of(is_known_NL[:, column]))[0]
+        units_of_classes(each.label_NL, resamples.of(is_known_NL[:, column])).of("auroc")[0]
         for column in range(6)
+        for each in [alone(masked, column)]
     ]
     assert found == theirs
     assert found[4:] == [0, 0]

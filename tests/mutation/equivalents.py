@@ -70,11 +70,6 @@ EQUIVALENTS: dict[Change, str] = {
             ":1", ":", "one column for all findings is only quicker to count",
         ),
         (
-            "positive_L, negative_L = (np.array([num_with(is_counted_N) for is_counted_N in "
-            "is_counted_NL.T], dtype=np.int64) for is_counted_NL in classes)",
-            ", dtype=np.int64", "", "counts are whole numbers in any case",
-        ),
-        (
             "gap_RL = np.abs(gap_RC).reshape(resamples.num, -1, NUM_BINS).sum(axis=2)",
             "-1", "-2", "NumPy takes any negative number for the length that it is to find",
         ),
