@@ -151,7 +151,7 @@ def units_of_classes(
 
     def num_with(is_counted_NL: BoolArray) -> IntArray:
         columns = (resamples.of(is_counted_N).num_units for is_counted_N in is_counted_NL.T)
-        return np.fromiter(columns, dtype=np.int64, count=label_NL.shape[1])
+        return np.fromiter(columns, dtype=np.int64)
 
     return ClassUnits(num_with(label_NL & is_known_NL), num_with(~label_NL & is_known_NL))
 

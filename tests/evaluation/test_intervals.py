@@ -195,6 +195,8 @@ def test_limiting_units_are_those_of_the_rarer_class() -> None:
     resamples = Resamples.draw(["a", "a", "b", "c", "c"], num=2, seed=0)
     assert units_of_classes(label_NL, resamples).of("auroc").tolist() == [1, 1, 0]
     assert units_of_classes(~label_NL, resamples).of("auroc").tolist() == [1, 1, 0]
+    assert units_of_classes(label_NL, resamples).of("sensitivity").tolist() == [1, 3, 0]
+    assert units_of_classes(label_NL, resamples).of("specificity").tolist() == [2, 1, 3]
 
 
 def test_macro_is_the_mean_of_the_kept_findings() -> None:
