@@ -99,3 +99,10 @@ def test_totals_in_bins_stand_side_by_side() -> None:
     for bin_ in range(4):
         alone_RL = resamples.totals(np.where(bin_NL == bin_, value_NL, 0))
         np.testing.assert_allclose(found_RLM[:, :, bin_], alone_RL, atol=1e-12)
+
+
+def test_units_are_those_that_have_an_image() -> None:
+    resamples = Resamples.draw(["a", "b", "a", "c"], num=2, seed=0)
+    assert resamples.num_units == 3
+    assert resamples.of([0, 2]).num_units == 1
+    assert resamples.of([False] * 4).num_units == 0
